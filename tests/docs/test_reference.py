@@ -1,8 +1,9 @@
-"""docs/reference: the glossary and the questions are short, sorted or grouped, and their links lead to headings."""
+"""docs/reference: terms, questions and errors are short, sorted and complete, and their links lead to headings."""
 
 import re
 from pathlib import Path
 
+import messages
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -63,3 +64,59 @@ def test_there_are_at_least_25_questions():
 def test_an_answer_is_short_and_has_a_link(question, answer):
     assert len(answer.split()) <= 120
     check_links(answer)
+
+
+class TestErrors:
+    """The error index, and the list of all messages."""
+
+    def test_every_message_is_listed(self):
+        """`python tests/helpers/messages.py` writes the page, with a line for each text that is raised."""
+        assert text_of(messages.PAGE) == messages.page()
+
+    def test_every_chapter_has_a_subject(self):
+        chapters = {chapter for subject in messages.SUBJECTS for chapter in subject.chapters}
+        folders = {path.name for path in messages.PACKAGE.iterdir() if (path / "__init__.py").exists()}
+        assert chapters - {"."} == folders
+
+    @pytest.mark.parametrize(
+        ("source", "expected"),
+        [
+            ('raise ValueError(f"{name} has {n} rows.")', ["... has ... rows."]),
+            ('raise TypeError("no rows" if x else f"{x} rows are left")', ["no rows", "... rows are left"]),
+            ('warnings.warn("the rows are\\n left out", UserWarning)', ["the rows are left out"]),
+            ("raise KeyError(name)", []),
+        ],
+    )
+    def test_texts_of_messages(self, source, expected, tmp_path):
+        file = tmp_path / "file.py"
+        file.write_text(source)
+        assert messages.messages_in(file) == expected
+
+    def test_every_entry_has_a_program_or_words_of_a_message(self):
+        """Programs print the message; three successive words of other titles are in the list or in the code."""
+        subjects = re.split(r"^## ", text_of(FOLDER / "errors.md"), flags=re.MULTILINE)
+        entries = [
+            entry for subject in subjects for entry in re.split(r"^### ", subject, flags=re.MULTILINE)[1:]
+        ]
+        listed = " ".join(text_of(messages.PAGE).split())
+        sources = [*messages.PACKAGE.rglob("*.py"), *(messages.ROOT / "cnn_core").rglob("*.pyx")]
+        texts = " ".join(path.read_text(encoding="utf-8") for path in sources)
+        listed += re.sub(r"""["']\s+f?["']""", "", texts)
+        without = [entry.split("\n")[0] for entry in entries if "\n```text\n" not in entry]
+        assert len(entries) > 120
+        for title in without:
+            words = title.rstrip(".").split()
+            triples = [" ".join(words[i : i + 3]) for i in range(len(words) - 2)]
+            assert any(triple in listed for triple in triples), title
+
+    def test_entries_are_in_alphabetical_order(self):
+        for subject in re.split(r"^## ", text_of(FOLDER / "errors.md"), flags=re.MULTILINE):
+            titles = re.findall(r"^### (.+)$", subject, re.MULTILINE)
+            keys = [re.sub(r"[^a-z0-9 ]", "", title.lower()).strip() for title in titles]
+            assert keys == sorted(keys)
+
+    def test_links_of_the_page_lead_to_its_entries(self):
+        table = text_of(FOLDER / "errors.md").split("## Classes of errors")[0]
+        anchors = re.findall(r"\]\(#([^)]+)\)", table)
+        assert len(anchors) == 20
+        assert set(anchors) <= headings(FOLDER / "errors.md")
