@@ -1,5 +1,7 @@
-"""Configuration of Sphinx: `python -m sphinx -W --keep-going -b html docs OUT`, with the extra `docs` installed."""
+"""Configuration of Sphinx: `python -m sphinx -W -b html docs OUT`, with the extra `docs` installed."""
 
+import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +25,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.linkcode" if REPOSITORY else "sphinx.ext.viewcode",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -61,7 +62,7 @@ sphinx_gallery_conf = {
 # Reference. Types of parameters are in the docstrings, so the signatures show names and defaults only.
 autodoc_typehints = "none"
 autodoc_member_order = "alphabetical"
-autosummary_ignore_module_all = False
+autodoc_mock_imports = [name for name in ("torch",) if importlib.util.find_spec(name) is None]  # it is large
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = {
@@ -69,6 +70,13 @@ numpydoc_show_inherited_class_members = {
     for name in ("CompiledNNWarning", "DivergenceError", "NotFittedError", "torch.Module")
 }
 numpydoc_xref_param_type = False
+# Form of the docstrings. Not checked: sections that are only useful in some docstrings, and types, which tests check.
+numpydoc_validation_checks = {
+    *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "GL09", "GL10"),  # form and order of the sections
+    *("PR05", "PR06", "PR07", "PR08", "PR09", "PR10", "RT05"),  # descriptions of parameters and results
+    *("SS02", "SS03", "SS04", "SS05", "SS06"),  # summaries
+}
+numpydoc_validation_exclude = {"torch.Module"}  # methods of PyTorch
 nitpicky = True
 
 html_theme = "pydata_sphinx_theme"
@@ -77,13 +85,14 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["versions.js"]
 html_show_sourcelink = False
+html_copy_source = False
 html_theme_options = {
     "header_links_before_dropdown": 8,
     "show_nav_level": 1,
     "navigation_with_keys": False,
     "use_edit_page_button": True,
     "check_switcher": False,  # the file belongs to the published site, which has a folder for each version
-    "switcher": {"json_url": "../switcher.json", "version_match": release},
+    "switcher": {"json_url": "../switcher.json", "version_match": os.environ.get("SITE_VERSION", release)},
     "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],

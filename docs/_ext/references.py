@@ -22,6 +22,7 @@ SHOWN = {
 }
 
 MODULES = {  # pages of the reference that have the names of a module
+    "compiled_nn.callbacks": "callbacks",
     "compiled_nn.conformal": "uncertainty",
     "compiled_nn.distributed": "distributed",
     "compiled_nn.losses": "losses",
@@ -70,7 +71,7 @@ def resolve_by_object(app, env, node, contnode):
     if node.get("refdomain") != "py":
         return None
     domain = env.domains["py"]
-    if node["reftype"] == "mod" and node["reftarget"] in MODULES:
+    if node["reftarget"] in MODULES:
         docname = f"reference/api/{MODULES[node['reftarget']]}"
         return make_refnode(app.builder, node["refdoc"], docname, None, contnode)
 

@@ -91,6 +91,8 @@ def program(words):
         script = ROOT / rest[0]
         head = [rest[0], *(["build_ext"] if rest[0] == "setup.py" else [])]
         return ([sys.executable, *head], rest) if script.exists() else None
+    if name == "python" and find_spec(rest[1].split(".")[0]) is None:
+        return None
     if name in ("python", "pip"):
         module = rest[1] if name == "python" else "pip"
         return [sys.executable, "-m", module, *(["install"] if module == "pip" else [])], rest[
