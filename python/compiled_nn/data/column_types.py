@@ -60,6 +60,15 @@ class ColumnType(NamedTuple):
         Type; "ignore" if the user said so.
     reason : str
         Reason for which the column is left out; "" if it is used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import compiled_nn as cnn
+    >>> table = cnn.datasets.Table({"id": np.arange(60), "age": np.arange(60) % 7})
+    >>> encoder = cnn.preprocessing.Tabular(column_types={"id": "ignore"}).fit(table)
+    >>> encoder.column_types_["id"]
+    ColumnType(kind='ignore', reason='ignored by column_types')
     """
 
     kind: Kind

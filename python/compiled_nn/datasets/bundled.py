@@ -119,6 +119,11 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
     ValueError
         If a file is damaged.
 
+    See Also
+    --------
+    load_fashion_mnist : Data set of the same form.
+    load_digits : Small digits that need no file.
+
     Examples
     --------
     >>> import compiled_nn as cnn
@@ -154,6 +159,10 @@ def load_fashion_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
         downloaded.
     ValueError
         If a file is damaged.
+
+    See Also
+    --------
+    load_mnist : Data set of the same form.
 
     Examples
     --------

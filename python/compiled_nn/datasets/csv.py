@@ -74,6 +74,10 @@ def read_csv(
     TypeError
         If `target` is not an int, a str or None.
 
+    See Also
+    --------
+    read_table : Tables with text, dates and missing values.
+
     Examples
     --------
     >>> from pathlib import Path

@@ -77,6 +77,10 @@ def read_hdf5(
     ImportError
         If h5py is not installed.
 
+    See Also
+    --------
+    read_npz : The same for NumPy's format.
+
     Examples
     --------
     >>> import h5py

@@ -70,6 +70,10 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = limits.MAX_BYTES)
         If the file is not an idx file, its length differs from the length in its header, or the array is larger than
         `max_bytes`. Memory use is limited by the content of the file, whatever the header claims.
 
+    See Also
+    --------
+    load_mnist : Data set of four such files.
+
     References
     ----------
     .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
@@ -211,6 +215,10 @@ def read_npz(
         If the file is not an npz file or is damaged, if names are missing or ambiguous, if an array is not numeric
         (labels may be text), or if the arrays are larger than `max_bytes`. Arrays of Python objects are rejected.
         Memory use is limited by the uncompressed content of the file, whatever its headers claim.
+
+    See Also
+    --------
+    read_hdf5 : The same for HDF5.
 
     Examples
     --------

@@ -79,6 +79,10 @@ def read_image_folder(
     ImportError
         If Pillow is not installed.
 
+    See Also
+    --------
+    from_hugging_face : Images of a data set of Hugging Face.
+
     Examples
     --------
     >>> from pathlib import Path

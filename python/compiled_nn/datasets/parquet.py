@@ -51,6 +51,10 @@ class ParquetBatches:
         If a parameter is invalid, a file is damaged, a column does not exist, a target or a weight is missing, or a
         batch is larger than `max_bytes`. The content of columns is checked during iteration.
 
+    See Also
+    --------
+    iter_table : Parts of a table file, with columns of any type.
+
     Examples
     --------
     >>> import numpy as np

@@ -62,6 +62,10 @@ def train_test_split(
         If `X` and `y` differ in their number of rows, a parameter is invalid, or there are too few rows, in total or
         of a class.
 
+    See Also
+    --------
+    train_validation_test_split : Split into three parts.
+
     Examples
     --------
     >>> import numpy as np
@@ -119,6 +123,10 @@ def train_validation_test_split(
     ------
     TypeError, ValueError
         Same as in :func:`train_test_split`, or if the fractions leave no rows for training.
+
+    See Also
+    --------
+    train_test_split : Split into two parts.
 
     Examples
     --------

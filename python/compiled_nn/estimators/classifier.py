@@ -210,6 +210,11 @@ class MLPClassifier(ClassPredictions, Perceptron):
     network_ : Network
         The network.
 
+    See Also
+    --------
+    compiled_nn.TabularClassifier : Ensemble that chooses its settings by the table.
+    compiled_nn.Network : Network with layers as objects.
+
     Examples
     --------
     >>> import compiled_nn as cnn

@@ -188,6 +188,11 @@ class MLPRegressor(ValuePredictions, Perceptron):
         Attributes of :class:`MLPClassifier` except `classes_`. For "squared_error" losses are means over the columns
         of y.
 
+    See Also
+    --------
+    compiled_nn.TabularRegressor : Ensemble that chooses its settings by the table.
+    compiled_nn.Network : Network with layers as objects.
+
     Examples
     --------
     >>> import compiled_nn as cnn

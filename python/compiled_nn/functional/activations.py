@@ -38,6 +38,10 @@ def activate(name: ActivationName, Z: Any) -> Array:
     ValueError
         If there is no activation of this name.
 
+    See Also
+    --------
+    derivative : Derivative of the activation.
+
     Examples
     --------
     >>> from compiled_nn.functional import activate
@@ -66,6 +70,10 @@ def derivative(name: HiddenName, Z: Any) -> Array:
     ------
     TypeError, ValueError
         As for :func:`activate`.
+
+    See Also
+    --------
+    activate : Outputs of the activation.
 
     Examples
     --------
@@ -159,6 +167,10 @@ def sigmoid_forward(Z: Any) -> Activated:
     TypeError
         If Z is not real.
 
+    See Also
+    --------
+    sigmoid_backward : Gradient, which takes the cache.
+
     Examples
     --------
     >>> from compiled_nn.functional import sigmoid_forward
@@ -188,6 +200,10 @@ def relu_forward(Z: Any) -> Activated:
     ------
     TypeError
         If Z is not real.
+
+    See Also
+    --------
+    relu_backward : Gradient, which takes the cache.
 
     Examples
     --------
@@ -305,6 +321,10 @@ def sigmoid_backward(dA: Any, cache: Any) -> Array:
     ValueError
         If the shapes differ.
 
+    See Also
+    --------
+    sigmoid_forward : Forward pass, which returns the cache.
+
     Examples
     --------
     >>> from compiled_nn.functional import sigmoid_backward
@@ -333,6 +353,10 @@ def relu_backward(dA: Any, cache: Any) -> Array:
     ------
     ValueError
         If the shapes differ.
+
+    See Also
+    --------
+    relu_forward : Forward pass, which returns the cache.
 
     Examples
     --------

@@ -104,6 +104,10 @@ def compute_cost(
     TypeError, ValueError
         If AL holds numbers that are not probabilities, or the shapes do not match.
 
+    See Also
+    --------
+    cross_entropy : Cross-entropy of several classes.
+
     Examples
     --------
     >>> from compiled_nn.functional import compute_cost
@@ -166,6 +170,11 @@ def cross_entropy(outputs: Any, y_target: Any, *, samples_first: bool = True) ->
     ------
     TypeError, ValueError
         If the arrays are not real, or their shapes differ.
+
+    See Also
+    --------
+    compute_cost : Binary cross-entropy of a batch.
+    one_hot : Targets of this function from labels.
 
     Examples
     --------

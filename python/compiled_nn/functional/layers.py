@@ -62,6 +62,11 @@ def linear_forward(A: Any, W: Any, b: Any, *, samples_first: bool = False) -> tu
     ValueError
         If the shapes do not match.
 
+    See Also
+    --------
+    linear_backward : Gradients of the layer.
+    linear_activation_forward : Layer with an activation.
+
     Examples
     --------
     >>> from compiled_nn.functional import linear_forward
@@ -116,6 +121,10 @@ def linear_activation_forward(
     TypeError, ValueError
         As for :func:`linear_forward`, or if there is no such activation.
 
+    See Also
+    --------
+    linear_activation_backward : Gradients of the layer.
+
     Examples
     --------
     >>> from compiled_nn.functional import linear_activation_forward
@@ -157,6 +166,10 @@ def L_model_forward(  # noqa: N802
     ------
     TypeError, ValueError
         As for :func:`linear_forward`.
+
+    See Also
+    --------
+    L_model_backward : Gradients of the network.
 
     Examples
     --------
@@ -204,6 +217,10 @@ def linear_backward(dZ: Any, cache: Linear, *, samples_first: bool = False) -> G
     ------
     ValueError
         If the shape of dZ does not match the cache.
+
+    See Also
+    --------
+    linear_forward : Forward pass, which returns the cache.
 
     Examples
     --------
@@ -268,6 +285,10 @@ def linear_activation_backward(
     TypeError, ValueError
         If there is no such activation, or the shape of dA does not match the cache.
 
+    See Also
+    --------
+    linear_activation_forward : Forward pass, which returns the cache.
+
     Examples
     --------
     >>> from compiled_nn import functional as F
@@ -320,6 +341,10 @@ def L_model_backward(  # noqa: N802
     ------
     TypeError, ValueError
         If the shapes do not match.
+
+    See Also
+    --------
+    update_parameters : Step of gradient descent with these gradients.
 
     Examples
     --------

@@ -56,6 +56,10 @@ def initialise_parameters(
     TypeError, ValueError
         If an argument is invalid.
 
+    See Also
+    --------
+    initialize_parameters_deep : Weights from a list of sizes.
+
     Examples
     --------
     >>> from compiled_nn.functional import initialise_parameters
@@ -97,6 +101,11 @@ def forward_prop(
     ------
     TypeError, ValueError
         If data, parameters and `nn_shape` do not match, or there is no such activation.
+
+    See Also
+    --------
+    predict : Outputs of the last layer only.
+    back_prop : Step of gradient descent.
 
     Examples
     --------
@@ -168,6 +177,10 @@ def gradients(
     ------
     TypeError, ValueError
         If the shapes do not match, or `nn_shape` has another loss.
+
+    See Also
+    --------
+    back_prop : Gradients and a step of gradient descent.
 
     Examples
     --------
@@ -252,6 +265,11 @@ def back_prop(
     TypeError, ValueError
         As for :func:`gradients`.
 
+    See Also
+    --------
+    gradients : Gradients without a step.
+    forward_prop : Forward pass, whose result this function takes.
+
     Examples
     --------
     >>> from compiled_nn import functional as F
@@ -291,6 +309,10 @@ def predict(X: Any, params: Mapping[str, Any], nn_shape: Shape, *, samples_first
     ------
     TypeError, ValueError
         As for :func:`forward_prop`.
+
+    See Also
+    --------
+    forward_prop : Outputs of all layers.
 
     Examples
     --------

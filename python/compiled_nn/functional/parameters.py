@@ -32,6 +32,10 @@ def initialize_parameters(n_x: int, n_h: int, n_y: int, **options: Any) -> dict[
     dict
         W1 (n_h, n_x), b1 (n_h, 1), W2 (n_y, n_h), b2 (n_y, 1).
 
+    See Also
+    --------
+    initialize_parameters_deep : Any number of hidden layers.
+
     Examples
     --------
     >>> from compiled_nn.functional import initialize_parameters
@@ -73,6 +77,10 @@ def initialize_parameters_deep(
     ------
     TypeError, ValueError
         If an argument is invalid, or `layer_dims` has fewer than two entries.
+
+    See Also
+    --------
+    initialise_parameters : Weights for any activations.
 
     Examples
     --------
@@ -127,6 +135,10 @@ def update_parameters(
     ------
     TypeError, ValueError
         If a gradient is missing, or its shape differs from that of its parameter.
+
+    See Also
+    --------
+    L_model_backward : Gradients.
 
     Examples
     --------

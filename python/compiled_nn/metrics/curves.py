@@ -62,6 +62,11 @@ def roc_curve(
     TypeError, ValueError
         If the shapes differ, a parameter is invalid, or there are no positive or no negative samples.
 
+    See Also
+    --------
+    roc_auc : Area under the curve.
+    compiled_nn.plotting.RocCurveDisplay : Picture of the curve.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -109,6 +114,11 @@ def precision_recall_curve(
     ------
     TypeError, ValueError
         If the shapes differ, a parameter is invalid, or there are no positive samples.
+
+    See Also
+    --------
+    average_precision : Average precision of the curve.
+    compiled_nn.plotting.PrecisionRecallDisplay : Picture of the curve.
 
     Examples
     --------
@@ -164,6 +174,11 @@ def calibration_curve(
     ------
     TypeError, ValueError
         If the shapes differ, a parameter is invalid, or a probability is not from 0 to 1.
+
+    See Also
+    --------
+    compiled_nn.plotting.CalibrationDisplay : Picture of the curve.
+    ece : Calibration error as a number.
 
     Examples
     --------

@@ -37,6 +37,11 @@ def tweedie_deviance(y: Any, predicted: Any, sample_weight: Any = None, *, power
         If the shapes differ, an array or `power` is invalid, or values are out of the range of the distribution: `y`
         must be >= 0 for a power >= 1, and > 0 for a power >= 2; `predicted` must be > 0 for a power other than 0.
 
+    See Also
+    --------
+    poisson_deviance : Deviance with power 1.
+    gamma_deviance : Deviance with power 2.
+
     References
     ----------
     .. [1] B. Jorgensen, "The Theory of Dispersion Models", Chapman & Hall, 1997.
@@ -100,6 +105,10 @@ def poisson_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float
     TypeError, ValueError
         Same as in :func:`tweedie_deviance`.
 
+    See Also
+    --------
+    tweedie_deviance : Deviance with any power.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -127,6 +136,10 @@ def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         Same as in :func:`tweedie_deviance`.
+
+    See Also
+    --------
+    tweedie_deviance : Deviance with any power.
 
     Examples
     --------

@@ -35,6 +35,10 @@ def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
 
+    See Also
+    --------
+    balanced_accuracy : Mean of the accuracies of the classes.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -74,6 +78,10 @@ def balanced_accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> floa
     TypeError, ValueError
         If the lengths differ, or an array is invalid.
 
+    See Also
+    --------
+    accuracy : Share of all samples.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -102,6 +110,10 @@ def confusion(true: Array, predicted: Array, n_classes: int, sample_weight: Arra
     ndarray (n_classes, n_classes)
         Number of samples of each true class (rows) that were predicted as each class (columns), int64; with
         `sample_weight` their total weight, float64.
+
+    See Also
+    --------
+    confusion_matrix : Confusion matrix of labels of any kind.
 
     Examples
     --------
@@ -203,6 +215,11 @@ def precision(
     TypeError, ValueError
         If the shapes differ, an array is invalid, or there are more than two classes with "binary".
 
+    See Also
+    --------
+    recall : Share of a class that is found.
+    f1 : Harmonic mean of both.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -246,6 +263,11 @@ def recall(
     TypeError, ValueError
         Same as in :func:`precision`.
 
+    See Also
+    --------
+    precision : Share of the predictions of a class that are right.
+    f1 : Harmonic mean of both.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -288,6 +310,11 @@ def f1(
     ------
     TypeError, ValueError
         Same as in :func:`precision`.
+
+    See Also
+    --------
+    precision : Share of the predictions of a class that are right.
+    recall : Share of a class that is found.
 
     Examples
     --------

@@ -36,6 +36,10 @@ def log_loss(y: Any, probabilities: Any, sample_weight: Any = None, *, classes: 
     TypeError, ValueError
         If the shapes differ, an array is invalid, or a class does not occur in `y` and `classes` is None.
 
+    See Also
+    --------
+    brier : Mean squared difference, which is less severe on confident errors.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -74,6 +78,10 @@ def brier(y: Any, probabilities: Any, sample_weight: Any = None, *, classes: Any
     ------
     TypeError, ValueError
         Same as in :func:`log_loss`.
+
+    See Also
+    --------
+    log_loss : Mean of -log(p) of the true class.
 
     References
     ----------
@@ -121,6 +129,10 @@ def ece(
     ------
     TypeError, ValueError
         Same as in :func:`log_loss`, or if `bins` is not an int >= 1.
+
+    See Also
+    --------
+    compiled_nn.plotting.CalibrationDisplay : Picture of confidence and accuracy.
 
     References
     ----------

@@ -59,6 +59,11 @@ def roc_auc(
     TypeError, ValueError
         If the shapes differ, a parameter is invalid, or a class has no positive or no negative samples in `y`.
 
+    See Also
+    --------
+    roc_curve : Points of the curve.
+    average_precision : Area for rare classes.
+
     References
     ----------
     .. [1] D. J. Hand, R. J. Till, "A simple generalisation of the area under the ROC curve for multiple class
@@ -116,6 +121,11 @@ def average_precision(
     ------
     TypeError, ValueError
         If the shapes differ, a parameter is invalid, or a class has no positive samples in `y`.
+
+    See Also
+    --------
+    precision_recall_curve : Points of the curve.
+    roc_auc : Area under the ROC curve.
 
     Examples
     --------

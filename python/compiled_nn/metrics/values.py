@@ -42,6 +42,11 @@ def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
 
+    See Also
+    --------
+    d2_pinball : The corresponding score of predicted quantiles.
+    mse : Mean squared error, which R^2 compares with that of the mean.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -81,6 +86,11 @@ def mse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
 
+    See Also
+    --------
+    rmse : Error in the units of y.
+    mae : Error that outliers affect less.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -112,6 +122,11 @@ def rmse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
 
+    See Also
+    --------
+    mse : Mean squared error, without the root.
+    mae : Error that outliers affect less.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -140,6 +155,11 @@ def mae(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    See Also
+    --------
+    median_absolute_error : Error of the middle row, which outliers do not affect.
+    mape : Error relative to y.
 
     Examples
     --------
@@ -174,6 +194,10 @@ def median_absolute_error(y: Any, predicted: Any, sample_weight: Any = None) -> 
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    See Also
+    --------
+    mae : Mean in place of the median.
 
     Examples
     --------
@@ -219,6 +243,10 @@ def max_error(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
 
+    See Also
+    --------
+    mae : Mean in place of the maximum.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -251,6 +279,10 @@ def mape(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
 
+    See Also
+    --------
+    mae : Error in the units of y.
+
     Examples
     --------
     >>> from compiled_nn import metrics
@@ -281,6 +313,10 @@ def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: floa
     ------
     TypeError, ValueError
         If the shapes differ, an array is invalid, or `quantile` is not from 0 to 1.
+
+    See Also
+    --------
+    d2_pinball : Score that compares the losses of several quantiles with those of constants.
 
     Examples
     --------
@@ -321,6 +357,10 @@ def d2_pinball(
     ------
     TypeError, ValueError
         If the shapes differ, the number of columns is not the number of quantiles, or an array is invalid.
+
+    See Also
+    --------
+    pinball : Loss of one quantile.
 
     References
     ----------

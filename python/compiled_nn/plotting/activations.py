@@ -35,6 +35,10 @@ class ActivationDisplay(canvas.Display):
     lines_ : list of matplotlib.lines.Line2D
         Curve of f, then that of f' if it was drawn.
 
+    See Also
+    --------
+    LossFunctionDisplay : Curves of a loss.
+
     Examples
     --------
     >>> from compiled_nn.plotting import ActivationDisplay

@@ -30,6 +30,13 @@ class Curve(NamedTuple):
         Thresholds of the points.
     score : float
         Area or average precision.
+
+    Examples
+    --------
+    >>> from compiled_nn.plotting import RocCurveDisplay
+    >>> curve = RocCurveDisplay.from_predictions([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).curves[0]
+    >>> curve.name, curve.x.tolist(), curve.y.tolist(), curve.score
+    ('1', [0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0], 0.75)
     """
 
     name: str

@@ -46,6 +46,10 @@ class ConfusionMatrixDisplay(canvas.Display):
     ValueError
         If the matrix does not have one row and one column per name.
 
+    See Also
+    --------
+    compiled_nn.metrics.confusion_matrix : Numbers of the matrix.
+
     Examples
     --------
     >>> import compiled_nn as cnn

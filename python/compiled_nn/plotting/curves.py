@@ -37,6 +37,10 @@ class LossCurveDisplay(canvas.Display):
     lines_ : list of matplotlib.lines.Line2D
         Curves: training, then validation.
 
+    See Also
+    --------
+    ScoreCurveDisplay : Curves of the score.
+
     Examples
     --------
     >>> import compiled_nn as cnn
@@ -176,6 +180,10 @@ class ScoreCurveDisplay(canvas.Display):
     ------
     ValueError
         If neither `score` nor `val_score` is given.
+
+    See Also
+    --------
+    LossCurveDisplay : Curves of the loss.
 
     Examples
     --------

@@ -54,6 +54,10 @@ class PartialDependenceDisplay(canvas.Display):
     individual_lines_ : list of matplotlib.lines.Line2D
         Curves of single rows.
 
+    See Also
+    --------
+    PermutationImportanceDisplay : Importance of the columns.
+
     Examples
     --------
     >>> import numpy as np

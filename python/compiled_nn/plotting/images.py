@@ -45,6 +45,10 @@ class ImageGridDisplay(canvas.Display):
     TypeError, ValueError
         If `images` does not hold images, or the number of titles differs.
 
+    See Also
+    --------
+    PredictionGridDisplay : Images with true and predicted classes.
+
     Examples
     --------
     >>> import compiled_nn as cnn
@@ -184,6 +188,10 @@ class WeightImagesDisplay(canvas.Display):
         Figure of `ax_`.
     images_ : list of matplotlib.image.AxesImage
         The drawn images.
+
+    See Also
+    --------
+    ImageGridDisplay : Images of the data.
 
     Examples
     --------

@@ -41,6 +41,10 @@ class PermutationImportanceDisplay(canvas.Display):
     bars_ : matplotlib.container.BarContainer
         Bars, from the top.
 
+    See Also
+    --------
+    compiled_nn.permutation_importance : Numbers of the bars.
+
     Examples
     --------
     >>> import numpy as np

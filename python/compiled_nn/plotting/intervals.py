@@ -46,6 +46,10 @@ class IntervalDisplay(canvas.Display):
     inside_, outside_ : matplotlib.collections.PathCollection
         Points inside and outside their interval.
 
+    See Also
+    --------
+    PredictionErrorDisplay : Residuals of predicted values.
+
     Examples
     --------
     >>> import numpy as np

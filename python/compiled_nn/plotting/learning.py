@@ -42,6 +42,10 @@ class LearningCurveDisplay(canvas.Display):
     lines_ : list of matplotlib.lines.Line2D
         Means over the repetitions: training, then validation.
 
+    See Also
+    --------
+    LossCurveDisplay : Loss of each epoch.
+
     Examples
     --------
     >>> import compiled_nn as cnn

@@ -46,6 +46,10 @@ class LossFunctionDisplay(canvas.Display):
     lines_ : list of matplotlib.lines.Line2D
         One curve for each entry of `losses`.
 
+    See Also
+    --------
+    ActivationDisplay : Curves of an activation.
+
     Examples
     --------
     >>> from compiled_nn.plotting import LossFunctionDisplay

@@ -33,6 +33,11 @@ class PrecisionRecallDisplay(class_curves.ClassCurvesDisplay):
     lines_ : list of matplotlib.lines.Line2D
         Lines of the curves.
 
+    See Also
+    --------
+    RocCurveDisplay : True and false positive rates.
+    compiled_nn.metrics.precision_recall_curve : Points of a curve.
+
     Examples
     --------
     >>> import compiled_nn as cnn

@@ -38,6 +38,10 @@ class PredictionErrorDisplay(canvas.Display):
     scatter_ : matplotlib.collections.PathCollection
         Points of the rows.
 
+    See Also
+    --------
+    IntervalDisplay : Intervals and the values inside them.
+
     Examples
     --------
     >>> import numpy as np

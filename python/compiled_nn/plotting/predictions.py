@@ -40,6 +40,10 @@ class PredictionGridDisplay(canvas.Display):
     images_ : list of matplotlib.image.AxesImage
         The drawn images.
 
+    See Also
+    --------
+    ImageGridDisplay : Images without predictions.
+
     Examples
     --------
     >>> import compiled_nn as cnn

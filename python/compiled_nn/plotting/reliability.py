@@ -45,6 +45,11 @@ class CalibrationDisplay(canvas.Display):
     bars_ : matplotlib.container.BarContainer
         Shares of the rows.
 
+    See Also
+    --------
+    compiled_nn.Network.calibrate : Calibration of the probabilities.
+    compiled_nn.metrics.ece : Calibration error.
+
     Examples
     --------
     >>> import compiled_nn as cnn

@@ -33,6 +33,11 @@ class RocCurveDisplay(class_curves.ClassCurvesDisplay):
     lines_ : list of matplotlib.lines.Line2D
         Lines of the curves.
 
+    See Also
+    --------
+    PrecisionRecallDisplay : Curves for rare classes.
+    compiled_nn.metrics.roc_curve : Points of a curve.
+
     Examples
     --------
     >>> import compiled_nn as cnn

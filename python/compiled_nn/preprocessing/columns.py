@@ -47,6 +47,12 @@ class Numeric:
     indicator : bool
         Whether the result has a second column, which is 1 for rows with a missing number. True if numbers were missing
         during fit.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> cnn.preprocessing.Tabular().fit({"age": [31.0, None, 25.0]}).columns_[0]
+    Numeric(name='age', mean=28.0, indicator=True)
     """
 
     name: str | None
@@ -114,6 +120,13 @@ class Categorical:
         Sorted categories, each of which becomes one column.
     rare : bool
         Whether the result has one more column, for rare and unknown categories.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> column = cnn.preprocessing.Tabular().fit({"city": ["Ulm", "Bonn", "Ulm"]}).columns_[0]
+    >>> column.categories, column.rare, column.width
+    (('Bonn', 'Ulm'), False, 2)
     """
 
     name: str | None
@@ -233,6 +246,13 @@ class LeftOut:
         Type of the column; "ignore" if the user said so.
     reason : str
         Reason for which it is left out.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> X = {"id": [1, 2, 3], "age": [31.0, 48.0, 25.0]}
+    >>> cnn.preprocessing.Tabular(column_types={"id": "ignore"}).fit(X).columns_[0]
+    LeftOut(name='id', kind='ignore', reason='ignored by column_types')
     """
 
     name: str | None

@@ -129,6 +129,14 @@ class Date:
     indicator : bool
         Whether the result has one more column, which is 1 for rows with a missing date. True if dates were missing
         during fit.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> X = {"born": ["1993-05-01", "1976-11-30", "2001-05-14"]}
+    >>> encoder = cnn.preprocessing.Tabular().fit(X)
+    >>> encoder.columns_[0].parts
+    ('days', 'year', 'month', 'day', 'weekday')
     """
 
     name: str | None

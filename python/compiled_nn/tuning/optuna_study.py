@@ -61,6 +61,11 @@ def optimize_study(
         If an argument cannot be used, or the direction of the study does not match `monitor`. Trials that were begun
         have the state FAIL then.
 
+    See Also
+    --------
+    evaluate : Comparison of stated candidates.
+    compiled_nn.callbacks.OptunaPruning : Pruning in an objective function of one's own.
+
     Examples
     --------
     >>> import optuna

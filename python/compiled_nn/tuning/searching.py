@@ -143,6 +143,11 @@ def search(
     TimeoutError
         If `time_limit` passes before a candidate was validated.
 
+    See Also
+    --------
+    compiled_nn.tuning.SearchCV : The same behind the interface of scikit-learn.
+    compiled_nn.tuning.evaluate : Comparison of stated candidates.
+
     Notes
     -----
     The monitored value of the best candidate is slightly optimistic, as it is the best of many; compare the model with
@@ -246,6 +251,10 @@ def evaluate(estimator: Any, X: Any, y: Any, candidates: Sequence[Params], **opt
     -------
     dict of ndarray
         As ``results_`` of a search, in the order of the candidates.
+
+    See Also
+    --------
+    compiled_nn.search : Search for the best candidate.
 
     Examples
     --------

@@ -82,6 +82,10 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
     n_splits_ : int
         Number of splits.
 
+    See Also
+    --------
+    compiled_nn.search : The same as a function.
+
     Examples
     --------
     >>> import compiled_nn as cnn

@@ -35,6 +35,10 @@ class Real:
     TypeError, ValueError
         If a limit is not a finite number, or they are not in this order.
 
+    See Also
+    --------
+    Integer : Distribution of whole numbers.
+
     Examples
     --------
     >>> import compiled_nn as cnn
@@ -94,6 +98,10 @@ class Integer:
     ------
     TypeError, ValueError
         If a limit is not an int, or they are not in this order.
+
+    See Also
+    --------
+    Real : Distribution of real numbers.
 
     Examples
     --------

@@ -133,6 +133,11 @@ class TabularClassifier(ClassPredictions, TabularBase):
     history_ : dict of lists
         ``Ensemble.history``.
 
+    See Also
+    --------
+    compiled_nn.MLPClassifier : One network, with all its parameters.
+    compiled_nn.Ensemble : Ensemble of networks of one's own.
+
     Examples
     --------
     >>> import compiled_nn as cnn

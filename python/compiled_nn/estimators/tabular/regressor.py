@@ -121,6 +121,11 @@ class TabularRegressor(ValuePredictions, TabularBase):
     history_ : dict of lists
         ``Ensemble.history``.
 
+    See Also
+    --------
+    compiled_nn.MLPRegressor : One network, with all its parameters.
+    compiled_nn.Ensemble : Ensemble of networks of one's own.
+
     Examples
     --------
     >>> import compiled_nn as cnn
