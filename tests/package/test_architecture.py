@@ -302,7 +302,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
             "tutorials",
         ),
         *("callbacks", "training.loop", "training.plan", "training.validation", "training.averaging"),
-        *("optimizers.classes", "losses.base", "display.notebook", "network.diagnosis"),
+        *("optimizers.base", "optimizers.classes", "losses.base", "display.notebook", "network.diagnosis"),
         *("common.hints", "common.counterparts"),
     }
     lazy = {f"compiled_nn.{name}" for name in lazy} | {"cnn_core.functions"}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..common.protocols import History
     from ..data.arrays import Array
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..spec.configuration import Configuration
     from ..training.loop import OnStep
     from ..training.plan import Plan

@@ -17,7 +17,7 @@ from .running import Running
 
 if TYPE_CHECKING:
     from ..losses import Loss
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..training.targets import Targets
 
 # Parameters that are passed to the network unchanged.

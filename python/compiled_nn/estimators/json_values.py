@@ -19,7 +19,7 @@ from .. import losses, optimizers, schedules
 from ..common import checks
 from ..files.schemas import NOT_FINITE, choice
 from ..losses import Loss
-from ..optimizers.classes import Optimizer
+from ..optimizers.base import Optimizer
 from ..optimizers.registry import to_config
 from ..schedules.base import Schedule
 from ..spec import activations, initializers, numeric_embeddings

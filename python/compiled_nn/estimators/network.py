@@ -17,7 +17,7 @@ from ..data import arrays
 from ..data.arrays import Array
 from ..losses import Loss
 from ..network.network import Network
-from ..optimizers.classes import Optimizer
+from ..optimizers.base import Optimizer
 from ..spec.layers import Dense
 from ..training.stacks import new_stack, states_of
 from ..training.targets import Targets

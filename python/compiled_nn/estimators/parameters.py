@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..data.arrays import Array
     from ..metrics.scorers import MetricLike
     from ..optimizers import OptimizerName
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..preprocessing.choices import Features, Types
     from ..spec.embeddings import Widths
     from ..spec.initializers import Constant, InitName, Normal, Uniform

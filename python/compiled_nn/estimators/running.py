@@ -13,7 +13,7 @@ from .fitted import Fitted
 from .progress import ConvergenceCheck, Progress, in_order, seconds_until
 
 if TYPE_CHECKING:
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
 
 
 class Running(Fitted):

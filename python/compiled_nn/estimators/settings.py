@@ -12,7 +12,8 @@ import numpy as np
 from .. import optimizers
 from ..callbacks.base import Monitor
 from ..common import checks
-from ..optimizers.classes import SGD, Adam, AdamW, Optimizer
+from ..optimizers.base import Optimizer
+from ..optimizers.classes import SGD, Adam, AdamW
 from ..spec import activations
 from ..spec.activations import Activation, ActivationName
 from ..spec.layers import NORMS, Dense, check_number

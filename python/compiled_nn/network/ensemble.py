@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..artefact.ensemble_parts import EnsembleParts
     from ..artefact.predictor import Predictor
     from ..data.samples import Samples
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..training.ensemble_plan import Combination
 
 _DEFAULT_MEMBERS = 8

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
     from ..optimizers import OptimizerName
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
 
 
 _FIXED = frozenset({"layers", "loss", *PARAMETERS} - {"optimizer"})  # parameters that cannot be assigned

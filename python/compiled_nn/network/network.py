@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..losses import Loss, LossName
     from ..optimizers import OptimizerName
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..preprocessing.choices import Features, Types
     from ..spec.configuration import DType, Scaling
     from ..spec.embeddings import Widths

@@ -11,7 +11,7 @@ from ..common.immutable import Immutable
 if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..training.batches import Data
     from ..training.loop import ClosingSource, Source
     from ..training.trainer import Trainer

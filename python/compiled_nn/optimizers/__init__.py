@@ -13,6 +13,7 @@ from ..common import checks, lazy
 from ..common.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from .base import Optimizer
     from .classes import (
         SGD,
         Adadelta,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         AdamW,
         Lion,
         NAdam,
-        Optimizer,
         RAdam,
         RMSprop,
         Rprop,
@@ -71,7 +71,8 @@ NAMES = (*OPTIMIZERS, "lbfgs")
 __getattr__, __dir__ = lazy.attach(
     __name__,
     {
-        **dict.fromkeys((*_KINDS.values(), "Optimizer"), "classes"),
+        "Optimizer": "base",
+        **dict.fromkeys(_KINDS.values(), "classes"),
         "LBFGS": "full_batch",
         **dict.fromkeys(("learning_rates", "to_config"), "registry"),
     },
@@ -106,7 +107,7 @@ def resolve(optimizer: Any) -> Optimizer:
     >>> resolve("sgd")
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     """
-    from .classes import Optimizer
+    from .base import Optimizer
 
     if isinstance(optimizer, Optimizer) and optimizer.name in NAMES:
         return optimizer

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..common import checks
 from ..data.arrays import Array
-from .classes import Optimizer, Rate
+from .base import Optimizer, Rate
 
 
 @dataclass(frozen=True)

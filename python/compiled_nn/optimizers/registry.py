@@ -13,7 +13,7 @@ import numpy as np
 from ..common import checks
 
 if TYPE_CHECKING:
-    from .classes import Optimizer
+    from .base import Optimizer
 
 
 def learning_rates(

@@ -24,7 +24,7 @@ from .layers import Dense
 if TYPE_CHECKING:
     from ..data.column_types import Word
     from ..losses import Loss
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..preprocessing.tabular import Tabular
     from .embeddings import EmbeddingWidths
     from .numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common import checks
-from ..optimizers.classes import SGD, Optimizer
+from ..optimizers.base import Optimizer
+from ..optimizers.classes import SGD
 from .batches import Data
 from .loop import InMemory, OnStep
 from .trainer import Trainer

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..common.protocols import History
     from ..data.arrays import Array
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..spec.configuration import Configuration
     from .batches import Data
     from .plan import Plan

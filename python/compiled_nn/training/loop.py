@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from ..callbacks.base import Callback, overrides
 from ..common.errors import CompiledNNWarning
 from ..common.exclusive import BetweenEpochs
-from ..optimizers.classes import Optimizer
+from ..optimizers.base import Optimizer
 from .averaging import SWA
 from .batches import Data
 from .divergence import Divergence, Snapshot

@@ -12,7 +12,7 @@ from .together import Diverged, Failure, Together
 
 if TYPE_CHECKING:
     from ..common.protocols import History
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
 
 _SHORTEST = 2.0  # seconds of training that a round is to take, at least
 _OVERHEADS = 5  # times as long as what a round takes besides the training

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core.hyperparameters import MOMENTS, NOT_NEGATIVE, read
 
 from ..common import checks
-from ..optimizers.classes import BOUNDS
+from ..optimizers.base import BOUNDS
 from ..spec.layers import Dense, check_weights
 from .stacks import states_of
 from .weights import LayerState, assign_layers, layer_views

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..common.protocols import History
     from ..data.arrays import Array
     from ..data.samples import Reader, Samples
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..spec.configuration import Configuration
     from .plan import Plan
     from .targets import Targets

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import SharedWeights, Stack
 
     from ..common.protocols import History
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from ..spec.configuration import Configuration
 
 Monitored: TypeAlias = Literal["val_loss", "val_score"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
     from ..common.protocols import History
-    from ..optimizers.classes import Optimizer
+    from ..optimizers.base import Optimizer
     from .averaging import Average
 
 

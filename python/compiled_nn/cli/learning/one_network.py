@@ -10,7 +10,7 @@ from ...losses import LossName
 from ...metrics import Metric
 from ...network.network import Network
 from ...optimizers import kind_of
-from ...optimizers.classes import Optimizer
+from ...optimizers.base import Optimizer
 from ...schedules import Cosine
 from ...spec.activations import ActivationName
 from ...spec.configuration import Scaling
