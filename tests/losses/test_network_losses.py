@@ -455,3 +455,11 @@ def test_other_numbers_of_a_loss_are_refused(value):
             TypeError, match="'pos_weight' parameter of BinaryCrossEntropy must be a sequence"
         ):
             losses.BinaryCrossEntropy(pos_weight=value)
+
+
+def test_ordinal_probabilities_of_0_have_no_sign():
+    net = cnn.Network([cnn.Dense(2)], loss="ordinal")
+    net.set_weights([([[0.0, 0.0]], [40.0, 40.0])])  # P(y > 0) is 1 in float32
+    probabilities = net.predict_proba([[1.0]])
+    assert probabilities[0, 0] == 0
+    assert not np.signbit(probabilities).any()

@@ -275,5 +275,5 @@ class Ordinal(Loss):
         """Return the probabilities P(y = k) (m, n + 1), from the outputs (m, n)."""
         above = arithmetic.activate("sigmoid", self.exceedance(outputs))
         edge = np.ones((len(outputs), 1), outputs.dtype)
-        chances: Array = -np.diff(np.concatenate([edge, above, 0 * edge], axis=1), axis=1)
-        return chances
+        chances: Array = np.concatenate([edge, above], axis=1) - np.concatenate([above, 0 * edge], axis=1)
+        return chances  # 0 is 0.0, which the negative of a difference would be -0.0
