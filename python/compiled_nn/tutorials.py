@@ -86,11 +86,35 @@ class _NetworkModel:
         return self.network_.classes_
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable label (m,) of each row of X (m, k); with one output the second label from 0.5 on."""
+        """Return the most probable label (m,) of each row of X (m, k); with one output the second label from 0.5 on.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`fit`.
+
+        Returns
+        -------
+        ndarray (m,)
+            Labels.
+        """
         return self.network_.predict(X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the accuracy on X (m, k) and y (m,): the share of rows whose label is predicted."""
+        """Return the accuracy on X (m, k) and y (m,): the share of rows whose label is predicted.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`fit`.
+        y : array-like (m,)
+            True labels.
+
+        Returns
+        -------
+        float
+            Accuracy.
+        """
         return self.network_.score(X, y)
 
     def plot_cost(self, ax: Any = None, **kwargs: Any) -> LossCurveDisplay:
@@ -236,7 +260,18 @@ class NeuralNet(_NetworkModel):
         return self._network.to_dict()
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class for X (m, k): (m, n_classes), from independent sigmoids."""
+        """Return the probability of each class for X (m, k): (m, n_classes), from independent sigmoids.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`fit`.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Probabilities.
+        """
         return self.network_.predict_proba(X)
 
 
@@ -376,6 +411,16 @@ class NNClassifier(_NetworkModel):
 
         The outputs are independent sigmoids p of logits z. Under the condition that exactly one class is true, its
         probability is proportional to p / (1 - p) = exp(z), so that the result is the softmax of the logits.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`fit`.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Probabilities.
         """
         from .functional import softmax
 

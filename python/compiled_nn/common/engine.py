@@ -101,7 +101,13 @@ class Engine(Protocol):
         """
 
     def release(self, handles: Iterable[Any]) -> None:
-        """Forget what the handles stand for; they are not used again."""
+        """Forget what the handles stand for; they are not used again.
+
+        Parameters
+        ----------
+        handles : iterable
+            Handles that :meth:`hold` returned.
+        """
 
 
 class MapEngine:

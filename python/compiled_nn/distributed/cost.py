@@ -84,7 +84,20 @@ class Costs:
             object.__setattr__(self, name, value)
 
     def seconds_of_steps(self, steps: float, rows_per_step: float) -> float:
-        """Return the seconds of some steps on one worker."""
+        """Return the seconds of some steps on one worker.
+
+        Parameters
+        ----------
+        steps : float
+            Number of steps.
+        rows_per_step : float
+            Number of rows of each step.
+
+        Returns
+        -------
+        float
+            Seconds.
+        """
         return steps * (self.seconds_per_step + rows_per_step * self.seconds_per_row)
 
     def with_network(self, bytes_per_second: float, latency: float) -> Costs:
@@ -203,7 +216,18 @@ class Estimate:
         return self.n_parameters * self.itemsize * vectors
 
     def bytes_per_round(self, n_workers: int) -> int:
-        """Return the bytes that the driver sends and receives in a round."""
+        """Return the bytes that the driver sends and receives in a round.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers.
+
+        Returns
+        -------
+        int
+            Number of bytes.
+        """
         return 2 * self.bytes_per_message * self._shards(n_workers)
 
     def steps_per_epoch(self, n_workers: int) -> int:
@@ -212,7 +236,18 @@ class Estimate:
         return -(-rows // self.batch_size)
 
     def steps_per_round(self, n_workers: int) -> int:
-        """Return the number of steps between two exchanges."""
+        """Return the number of steps between two exchanges.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers.
+
+        Returns
+        -------
+        int
+            Number of steps.
+        """
         if self.mode == "synchronous":
             return 1
         steps = self.steps_per_epoch(n_workers)
@@ -221,11 +256,33 @@ class Estimate:
         return min(self.steps_per_average, steps)
 
     def rounds(self, n_workers: int) -> int:
-        """Return the number of exchanges in an epoch."""
+        """Return the number of exchanges in an epoch.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers.
+
+        Returns
+        -------
+        int
+            Number of exchanges.
+        """
         return -(-self.steps_per_epoch(n_workers) // self.steps_per_round(n_workers))
 
     def round(self, n_workers: int) -> Round:
-        """Return the seconds of a round."""
+        """Return the seconds of a round.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers.
+
+        Returns
+        -------
+        Round
+            Seconds of training and of everything else.
+        """
         steps = self.steps_per_round(n_workers)
         return Round(self._seconds_of_steps(n_workers, steps), self._overhead(n_workers))
 
@@ -245,11 +302,33 @@ class Estimate:
         return self.costs.seconds_of_steps(-(-self.n_rows // self.batch_size), self.batch_size)
 
     def speedup(self, n_workers: int) -> float:
-        """Return the time of one process without exchanges, relative to that of some workers."""
+        """Return the time of one process without exchanges, relative to that of some workers.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers.
+
+        Returns
+        -------
+        float
+            Ratio; above 1 if the workers are faster.
+        """
         return self.seconds_alone() / self.seconds_per_epoch(n_workers)
 
     def overhead(self, n_workers: int) -> float:
-        """Return the share of the time of an epoch in which no worker trains, from 0 to 1."""
+        """Return the share of the time of an epoch in which no worker trains, from 0 to 1.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers.
+
+        Returns
+        -------
+        float
+            Share of the time.
+        """
         return self.rounds(n_workers) * self._overhead(n_workers) / self.seconds_per_epoch(n_workers)
 
     def best_n_workers(self, largest: int = _LARGEST) -> int:

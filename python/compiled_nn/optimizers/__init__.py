@@ -82,6 +82,16 @@ __getattr__, __dir__ = lazy.attach(
 def kind_of(name: str) -> type[Optimizer]:
     """Return the class of the optimizer with a name in `NAMES`.
 
+    Parameters
+    ----------
+    name : str
+        Name of an optimizer, such as "adam".
+
+    Returns
+    -------
+    type
+        Class of the optimizer.
+
     Examples
     --------
     >>> from compiled_nn.optimizers import kind_of
@@ -95,6 +105,16 @@ def kind_of(name: str) -> type[Optimizer]:
 
 def resolve(optimizer: Any) -> Optimizer:
     """Return `optimizer` itself, or the optimizer of that name with default hyperparameters.
+
+    Parameters
+    ----------
+    optimizer : Optimizer or str
+        Optimizer, or the name of one.
+
+    Returns
+    -------
+    Optimizer
+        `optimizer` itself, or a new optimizer.
 
     Raises
     ------
@@ -122,6 +142,16 @@ def resolve(optimizer: Any) -> Optimizer:
 
 def from_config(config: Any) -> Optimizer:
     """Return the optimizer of a configuration from :func:`to_config`.
+
+    Parameters
+    ----------
+    config : dict
+        Name and parameters of the optimizer.
+
+    Returns
+    -------
+    Optimizer
+        New optimizer.
 
     Raises
     ------

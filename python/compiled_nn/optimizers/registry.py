@@ -103,6 +103,16 @@ _UNKNOWN_SCHEDULE = "function"
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
     """Return `optimizer` as a JSON-serialisable dict, without keyword-only parameters that have their default.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer. If its learning rate is a Python function, the dict has the text "function" in its place.
+
+    Returns
+    -------
+    dict
+        Name and parameters.
+
     See Also
     --------
     from_config : The optimizer of a configuration.
