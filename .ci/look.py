@@ -1,15 +1,16 @@
 """Renders pages of a built site: `python .ci/look.py CHROMIUM SITE PICTURES [PAGE ...]`.
 
-Each page is rendered 1280 and 390 pixels wide, light and dark, from a server of this process, and the pictures are
-written to the folder PICTURES. An error in the console, a missing image, and a page that is wider than its window are
-faults, which are printed; the status is then 1. The front page and the search are also opened without a
-server, from the folder.
+Each page is rendered 1280 and 390 pixels wide, light and dark, from a server of this process, which has the site as it
+is published: a folder for each version, and the file of the menu of versions. The pictures are written to the folder
+PICTURES. An error in the console, a missing image, and a page that is wider than its window are faults, which are
+printed; the status is then 1. The front page and the search are also opened from their folder, without a server.
 """
 
 import argparse
 import functools
 import html
 import http.server
+import itertools
 import json
 import re
 import subprocess
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+
+from versions import add_version
 
 PAGES = (
     "index.html",
@@ -40,6 +43,7 @@ PAGES = (
     "search.html?q=calibration",
 )
 FROM_FOLDER = ("index.html", "search.html?q=calibration")
+VERSION = "main"
 WIDTHS = (1280, 390)
 SCHEMES = {"light": 1, "dark": 0}
 TALLEST = 5000  # pixels of a picture
@@ -52,7 +56,7 @@ OPTIONS = (
 FAULT = re.compile("error|failed|refused|blocked|uncaught", re.IGNORECASE)
 # The page is in a frame of this page, because a window of the browser is never narrower than 500 pixels.
 FRAME = """<!doctype html><meta charset="utf-8"><body style="margin:0"><pre id="found" hidden></pre>
-<iframe src="/%(page)s" width="%(width)d" height="900" style="border:0"></iframe><script>
+<iframe src="/%(version)s/%(page)s" width="%(width)d" height="900" style="border:0"></iframe><script>
 const frame = document.querySelector("iframe");
 frame.onload = () => setTimeout(() => {
   const page = frame.contentDocument, root = page.documentElement;
@@ -81,7 +85,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
             return
         _, _, width, page = self.path.split("/", 3)
-        content = FRAME % {"page": html.escape(page), "width": int(width), "tallest": TALLEST}
+        content = FRAME % {
+            "version": VERSION,
+            "page": html.escape(page),
+            "width": int(width),
+            "tallest": TALLEST,
+        }
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
@@ -126,22 +135,21 @@ def main() -> None:
     given = parser.parse_args()
     site, folder, pages = given.site.resolve(), given.pictures.resolve(), given.pages or PAGES
     folder.mkdir(parents=True, exist_ok=True)
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Handler, directory=str(site))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
     faults = []
-    for page in pages:
-        for width in WIDTHS:
-            for scheme in SCHEMES:
-                faults += look(given.chromium, address, page, width, scheme, folder)
+    with tempfile.TemporaryDirectory() as published:
+        add_version(site, Path(published), VERSION)
+        serve = functools.partial(Handler, directory=published)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        for page, width, scheme in itertools.product(pages, WIDTHS, SCHEMES):
+            faults += look(given.chromium, address, page, width, scheme, folder)
+        server.shutdown()
     for page in FROM_FOLDER:
         _, errors = run(
             given.chromium, f"{site.as_uri()}/{page}", "light", "--dump-dom", "--window-size=1280,900"
         )
         faults += [f"{page} from the folder: {error}" for error in errors]
-    server.shutdown()
     print(*faults, f"{len(pages)} pages, {len(faults)} faults; pictures in {folder}", sep="\n")
     sys.exit(bool(faults))
 

@@ -78,6 +78,7 @@ numpydoc_validation_checks = {
 }
 numpydoc_validation_exclude = {"torch.Module"}  # methods of PyTorch
 nitpicky = True
+toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"compiled-nn {release}"
@@ -87,6 +88,7 @@ html_js_files = ["versions.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "logo": {"text": "compiled-nn"},
     "header_links_before_dropdown": 8,
     "show_nav_level": 1,
     "navigation_with_keys": False,

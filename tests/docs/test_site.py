@@ -1,5 +1,6 @@
 """The site: the reference has every public name, and the links to the sources follow the address of the repository."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 BLOCK = re.compile(
-    r"currentmodule:: (\S+)\n\n\.\. autosummary::\n   :toctree: generated\n\n(.*?)```", re.DOTALL
+    r"currentmodule:: (\S+)\n\n\.\. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n(.*?)```", re.DOTALL
 )
 ATTRIBUTES = ("compiled_nn.__version__", "cnn_core.isa")  # strings, which the text of a page describes
 ADDRESS = "https://example.org/owner/name"
@@ -60,7 +61,8 @@ def toctrees(path):
     blocks = re.findall(
         r"^```\{toctree\}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
-    return [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+    lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+    return [re.sub(r"^.* <(.*)>$", r"\1", line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,49 @@ class TestAddress:
             assert description.strip() == readme.strip()
         urls = re.findall(r"^Project-URL: (.*)$", info.read_text(encoding="utf-8"), re.MULTILINE)
         assert [url.split(", ")[1].startswith(ADDRESS) for url in urls] == [True] * (4 if address else 0)
+
+
+class TestVersions:
+    """The folder of published versions, which `.ci/versions.py` makes."""
+
+    @pytest.fixture
+    def published(self, tmp_path):
+        script = ROOT / ".ci" / "versions.py"
+        if not script.exists():
+            pytest.skip("this copy of the sources has no .ci")
+        (tmp_path / "site").mkdir()
+        (tmp_path / "site" / "objects.inv").touch()
+        for name in ("main", "0.9.0", "0.10.0"):
+            command = [sys.executable, script, tmp_path / "site", tmp_path / "all", name]
+            subprocess.run(command, check=True)
+        return tmp_path / "all"
+
+    def test_the_menu_has_the_newest_first(self, published):
+        menu = json.loads((published / "switcher.json").read_text(encoding="utf-8"))
+        assert [entry["version"] for entry in menu] == ["main", "0.10.0", "0.9.0"]
+        assert [entry["version"] for entry in menu if entry["preferred"]] == ["0.10.0"]
+        for entry in menu:
+            assert (published / "main" / entry["url"] / "objects.inv").resolve().exists()
+
+    def test_pages_lead_to_a_version(self, published):
+        assert 'href="0.10.0/"' in (published / "index.html").read_text(encoding="utf-8")
+        assert r"(main|0\.10\.0|0\.9\.0)" in (published / "404.html").read_text(encoding="utf-8")
+        assert (published / ".nojekyll").exists()
+
+
+def test_wrong_links_are_found(tmp_path):
+    script = ROOT / ".ci" / "links.py"
+    if not script.exists():
+        pytest.skip("this copy of the sources has no .ci")
+    right = '<a id="top" href="b.html#there">x</a><img srcset="b.html 1x, b.html 2x"><a href="https://example.org">y</a>'
+    (tmp_path / "a.html").write_text(right)
+    (tmp_path / "b.html").write_text('<h1 id="there">x</h1><a href="#there">y</a>')
+    command = [sys.executable, script, tmp_path]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    (tmp_path / "b.html").write_text(
+        '<a href="c.html"></a><img src="d.png"><a href="a.html#bottom"></a><a href="#here"></a>'
+    )
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.count("no such file") == 2
+    assert done.stdout.count("no such anchor") == 3  # also "there" of the first page
