@@ -1,7 +1,12 @@
-"""Links to the sources, and "edit this page", from the address of the repository. While it is empty, there are none."""
+"""Links to the sources, and "edit this page", from the address of the repository. While it is empty, there are none.
+
+Without an address, `sphinx.ext.viewcode` shows the sources on pages of the site. It lists modules without such a page,
+and takes all names of a module as documented below one name; both are mended here.
+"""
 
 import importlib
 import inspect
+import re
 import runpy
 from pathlib import Path
 
@@ -49,6 +54,28 @@ def set_edit_link(app, pagename, templatename, context, doctree):
     context["theme_use_edit_page_button"] = make_edit_link(REPOSITORY, source) is not None
 
 
+def forget_absent_modules(app, env):
+    """Remove modules without Python source from the list of modules of viewcode."""
+    modules = getattr(env, "_viewcode_modules", {})
+    for name in [name for name, entry in modules.items() if not entry]:
+        del modules[name]
+
+
+def mend_back_links(app, pagename, templatename, context, doctree):
+    """Let the links of a page of source lead to the anchors of the reference: the name of a page begins its anchors."""
+
+    def mended(match):
+        page, name, anchor = match.groups()
+        rest = anchor.partition(f".{name.rpartition('.')[2]}")[2]
+        return f'{page}{name}.html#{name}{rest}"'
+
+    if pagename.startswith("_modules/"):
+        pattern = r'(href="[^"#]*/generated/)([^"#/]+)\.html#([^"]+)"'
+        context["body"] = re.sub(pattern, mended, context["body"])
+
+
 def setup(app):
+    app.connect("env-check-consistency", forget_absent_modules)
+    app.connect("html-page-context", mend_back_links)
     app.connect("html-page-context", set_edit_link, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
