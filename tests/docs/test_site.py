@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 BLOCK = re.compile(
-    r"currentmodule:: (\S+)\n\n\.\. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n(.*?)```", re.DOTALL
+    r"currentmodule:: (\S+)\n\n\.\. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n(.*?)```",
+    re.DOTALL,
 )
 ATTRIBUTES = ("compiled_nn.__version__", "cnn_core.isa")  # strings, which the text of a page describes
 ADDRESS = "https://example.org/owner/name"
