@@ -251,3 +251,8 @@ cnn.Network([cnn.Dense(2)]).fit([[0.0], [1.0]], [0, 1], epochs=1)._repr_html_()
 assert "matplotlib" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, env=environment)
+
+
+def test_badge_can_be_read_on_a_page_with_a_style_for_badges():
+    """Bootstrap, which many pages use, has white text in elements of the class "badge"."""
+    assert re.search(r"\.badge\{[^}]*color:inherit;background:none", classifier()._repr_html_())

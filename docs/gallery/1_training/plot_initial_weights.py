@@ -19,22 +19,26 @@ inits = {
     "he_normal": "he_normal",
 }
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3.8), layout="constrained"
+)
 for name, init in inits.items():
-    layers = [cnn.Dense(32, "relu", init=init) for _ in range(10)] + [
-        cnn.Dense(10, init=init)
-    ]
+    hidden = [cnn.Dense(32, "relu", init=init) for _ in range(10)]
     net = cnn.Network(
-        layers, optimizer=cnn.Adam(1e-3), input_scale=data.input_scale, seed=0
+        [*hidden, cnn.Dense(10, init=init)],
+        optimizer=cnn.Adam(1e-3),
+        input_scale=data.input_scale,
+        seed=0,
     )
-    net.fit(data.X_train, data.y_train, epochs=0)  # draws the initial weights
-    sizes = [
-        np.abs(net.transform(data.X_test, layer)).mean() for layer in range(10)
-    ]
+    net.fit(data.X_train, data.y_train, epochs=0)  # draws the weights
+    signals = [net.transform(data.X_test, layer) for layer in range(10)]
+    sizes = [np.abs(signal).mean() for signal in signals]
     left.plot(range(1, 11), sizes, marker="o", label=name)
     net.fit(data.X_train, data.y_train, epochs=15, warm_start=True)
     right.plot(net.history["epoch"], net.history["loss"], label=name)
-left.set(xlabel="layer", ylabel="mean activation before training", yscale="log")
+left.set(
+    xlabel="layer", ylabel="mean activation before training", yscale="log"
+)
 right.set(xlabel="epoch", ylabel="training loss")
 right.axhline(np.log(10), color="0.6", linestyle=":")
 left.legend(frameon=False)

@@ -12,7 +12,9 @@ from compiled_nn.plotting import LearningCurveDisplay
 
 data = cnn.datasets.load_digits()
 net = cnn.Network(
-    [cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=data.input_scale, seed=0
+    [cnn.Dense(32, "relu"), cnn.Dense(10)],
+    input_scale=data.input_scale,
+    seed=0,
 )
 LearningCurveDisplay.from_estimator(
     net,

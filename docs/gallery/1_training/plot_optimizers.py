@@ -7,6 +7,8 @@ a range test suggests for each optimizer. With a suitable learning rate, most op
 like this one.
 """
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 
 import compiled_nn as cnn
@@ -31,19 +33,14 @@ for name, optimizer in optimizers.items():
         input_scale=data.input_scale,
         seed=0,
     )
-    rate = (
-        find_learning_rate(
-            net, data.X_train, data.y_train, batch_size=64
-        ).suggestion
-        / 3
+    test = find_learning_rate(
+        net, data.X_train, data.y_train, batch_size=64
     )
-    net.optimizer = (
-        type(optimizer)(rate, momentum=0.9)
-        if "momentum" in name
-        else type(optimizer)(rate)
-    )
+    rate = test.suggestion / 3
+    net.optimizer = replace(optimizer, learning_rate=rate)
     net.fit(data.X_train, data.y_train, epochs=20, batch_size=64)
-    ax.plot(net.history["epoch"], net.history["loss"], label=f"{name} ({rate:.2g})")
+    history, label = net.history, f"{name} ({rate:.2g})"
+    ax.plot(history["epoch"], history["loss"], label=label)
 ax.set(xlabel="epoch", ylabel="training loss", yscale="log")
 ax.legend(
     title="optimizer (learning rate)",

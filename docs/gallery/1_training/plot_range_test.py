@@ -14,7 +14,9 @@ from compiled_nn.rates import find_learning_rate
 
 data = cnn.datasets.load_digits()
 net = cnn.Network(
-    [cnn.Dense(64, "relu"), cnn.Dense(10)], input_scale=data.input_scale, seed=0
+    [cnn.Dense(64, "relu"), cnn.Dense(10)],
+    input_scale=data.input_scale,
+    seed=0,
 )
 test = find_learning_rate(net, data.X_train, data.y_train)
 
@@ -27,6 +29,5 @@ ax.set_yscale("log")
 
 net.optimizer = cnn.Adam(test.suggestion)
 net.fit(data.X_train, data.y_train, epochs=20)
-print(
-    f"suggestion: {test.suggestion:.2g}, accuracy: {net.score(data.X_test, data.y_test):.2f}"
-)
+accuracy = net.score(data.X_test, data.y_test)
+print(f"learning rate: {test.suggestion:.2g}, accuracy: {accuracy:.2f}")

@@ -37,7 +37,9 @@ for name, rate in schedules.items():
         seed=0,
     )
     net.fit(X, y, epochs=EPOCHS, batch_size=BATCH)
-    above.plot(net.history["epoch"], net.history["learning_rate"], label=name)
+    above.plot(
+        net.history["epoch"], net.history["learning_rate"], label=name
+    )
     below.plot(net.history["epoch"], net.history["loss"], label=name)
 above.set(ylabel="learning rate")
 below.set(xlabel="epoch", ylabel="training loss", ylim=(0.09, 0.2))

@@ -26,8 +26,11 @@ net = cnn.Network(
 )
 net.fit(X[train], y[train], epochs=40)
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.6), layout="constrained")
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(9.5, 4.6), layout="constrained"
+)
 before = CalibrationDisplay.from_estimator(net, X[test], y[test], ax=left)
 net.calibrate(X[held_out], y[held_out])
 after = CalibrationDisplay.from_estimator(net, X[test], y[test], ax=right)
-print(f"expected calibration error: {before.ece:.3f} before, {after.ece:.3f} after")
+print(f"expected calibration error before: {before.ece:.3f}")
+print(f"expected calibration error after: {after.ece:.3f}")

@@ -18,7 +18,9 @@ X = rng.normal(size=(8000, 5))
 X[:, :2] += 1.6 * y[:, np.newaxis]
 
 net = cnn.Network(
-    [cnn.Dense(16, "relu"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0
+    [cnn.Dense(16, "relu"), cnn.Dense(1)],
+    loss="binary_cross_entropy",
+    seed=0,
 )
 net.fit(X[:4000], y[:4000], epochs=15)
 print(f"accuracy: {net.score(X[4000:], y[4000:]):.3f}")

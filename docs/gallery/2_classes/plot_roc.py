@@ -20,7 +20,8 @@ with tempfile.TemporaryDirectory() as folder:
 X, y = table.drop("churn", "customer_id", "comment"), table["churn"]
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
-for ax, columns in zip(axes, (["age", "data_gb"], X.column_names), strict=True):
+choices = (["age", "data_gb"], X.column_names)
+for ax, columns in zip(axes, choices, strict=True):
     part = X.select(columns)
     net = cnn.MLPClassifier(
         categorical_features="auto",

@@ -17,7 +17,10 @@ mean = 1 + X[:, 0] * X[:, 1]
 y = mean * rng.lognormal(0, 0.15, 1200)
 
 net = cnn.MLPRegressor(
-    hidden_layer_sizes=(32,), learning_rate_init=0.01, max_iter=60, random_state=0
+    hidden_layer_sizes=(32,),
+    learning_rate_init=0.01,
+    max_iter=60,
+    random_state=0,
 )
 net.fit(X[:800], y[:800])
 PredictionErrorDisplay.from_estimator(

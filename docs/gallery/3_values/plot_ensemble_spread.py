@@ -29,7 +29,11 @@ members = np.array([member.predict(grid) for member in model.members_])
 fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 ax.plot(grid, members.T, color="C0", alpha=0.4, linewidth=1)
 ax.plot(
-    grid, model.predict(grid), color="C3", linewidth=2, label="mean of the ensemble"
+    grid,
+    model.predict(grid),
+    color="C3",
+    linewidth=2,
+    label="mean of the ensemble",
 )
 ax.scatter(x, y, s=10, color="0.2", zorder=3, label="training rows")
 ax.set(xlabel="x", ylabel="y", ylim=(-2.5, 2.5))

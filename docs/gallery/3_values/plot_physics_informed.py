@@ -11,11 +11,7 @@ import numpy as np
 
 import compiled_nn as cnn
 
-H, END, STEPS = (
-    1e-3,
-    4.0,
-    1500,
-)  # derivatives are differences of outputs at t - H and t + H
+H, END, STEPS = 1e-3, 4.0, 1500
 rng = np.random.default_rng(0)
 net = cnn.Network(
     [cnn.Dense(24, "tanh"), cnn.Dense(24, "tanh"), cnn.Dense(1)],
@@ -26,14 +22,13 @@ net = cnn.Network(
 )
 for _ in range(STEPS):
     t = rng.uniform(0, END, (64, 1))
-    out, tape = net.forward(
-        np.concatenate([t - H, t, t + H, [[0.0]]]), training=True
-    )
+    points = np.concatenate([t - H, t, t + H, [[0.0]]])
+    out, tape = net.forward(points, training=True)
+    # u' is a difference of outputs; the last point is for u(0) = 0.
     before, u, after = np.split(out[:-1], 3)
     residual = (after - before) / (2 * H) + u - np.cos(t)
-    d = (
-        2 * residual / len(t)
-    )  # gradient of the mean of residual**2; u(0)**2 is added to it
+    # The gradient of the loss, which is the mean of residual**2, plus u(0)**2.
+    d = 2 * residual / len(t)
     d_out = np.concatenate([-d / (2 * H), d, d / (2 * H), 2 * out[-1:]])
     net.step(net.backward(tape, d_out))
 
@@ -41,7 +36,7 @@ t = np.linspace(0, END, 200)
 exact = (np.cos(t) + np.sin(t) - np.exp(-t)) / 2
 predicted = net.predict(t[:, np.newaxis])
 fig, (above, below) = plt.subplots(
-    2, figsize=(6.6, 5), sharex=True, height_ratios=(2, 1), layout="constrained"
+    2, figsize=(6.6, 5), height_ratios=(2, 1), layout="constrained"
 )
 above.plot(t, exact, color="0.6", linewidth=5, label="exact solution")
 above.plot(t, predicted, label="network")

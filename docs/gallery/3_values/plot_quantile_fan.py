@@ -13,11 +13,8 @@ import compiled_nn as cnn
 
 rng = np.random.default_rng(0)
 x = rng.uniform(-3, 3, 3000)
-y = (
-    np.cos(x)
-    + np.exp(-(x**2)) * rng.exponential(1.0, 3000)
-    + 0.1 * rng.normal(size=3000)
-)
+noise = np.exp(-(x**2)) * rng.exponential(1.0, 3000)
+y = np.cos(x) + noise + 0.1 * rng.normal(size=3000)
 
 levels = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)
 net = cnn.Network(
@@ -34,13 +31,9 @@ fig, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
 ax.scatter(x, y, s=1, color="0.3", alpha=0.5, zorder=3)
 for i in range(len(levels) // 2):
     label = f"{100 * levels[i]:.0f} to {100 * levels[-1 - i]:.0f} %"
-    ax.fill_between(
-        grid,
-        quantiles[:, i],
-        quantiles[:, -1 - i],
-        color=plt.cm.Blues(0.2 + 0.15 * i),
-        label=label,
-    )
-ax.plot(grid, quantiles[:, len(levels) // 2], color="C3", zorder=4, label="median")
+    low, high = quantiles[:, i], quantiles[:, -1 - i]
+    colour = plt.cm.Blues(0.2 + 0.15 * i)
+    ax.fill_between(grid, low, high, color=colour, label=label)
+ax.plot(grid, quantiles[:, 4], color="C3", zorder=4, label="median")
 ax.set(xlabel="x", ylabel="y")
 ax.legend(frameon=False)

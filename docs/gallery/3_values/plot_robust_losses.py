@@ -19,7 +19,7 @@ y[rng.random(400) < 0.12] += 4
 fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 ax.scatter(x, y, s=8, color="0.7")
 grid = np.linspace(-3, 3, 200)
-ax.plot(grid, np.sin(grid), color="0.3", linestyle=":", label="without noise")
+ax.plot(grid, np.sin(grid), ":", color="0.3", label="without noise")
 for loss in ("mse", "huber", "mae"):
     net = cnn.Network(
         [cnn.Dense(16, "tanh"), cnn.Dense(1)],

@@ -20,12 +20,12 @@ net = cnn.Network(
 )
 net.fit(data.X_train, data.y_train, epochs=40)
 
-chosen = [int(np.flatnonzero(data.y_test == digit)[0]) for digit in (0, 2, 3, 6)]
-images = data.X_test[chosen]
+digits = (0, 2, 3, 6)
+images = [data.X_test[data.y_test == digit][:1] for digit in digits]
 fig, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
 for (above, below), image in zip(axes.T, images, strict=True):
-    digit = int(net.predict(image[np.newaxis])[0])
-    gradient = net.input_gradient(image[np.newaxis], output=digit)[0].reshape(8, 8)
+    digit = int(net.predict(image)[0])
+    gradient = net.input_gradient(image, output=digit).reshape(8, 8)
     above.imshow(image.reshape(8, 8), cmap="gray_r")
     above.set_title(f"predicted: {digit}", size="medium")
     most = np.abs(gradient).max()

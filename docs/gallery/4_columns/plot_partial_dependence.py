@@ -17,10 +17,8 @@ from compiled_nn.plotting import PartialDependenceDisplay
 with tempfile.TemporaryDirectory() as folder:
     cnn.datasets.write_churn(f"{folder}/churn.csv")
     table = cnn.datasets.read_table(f"{folder}/churn.csv")
-X, y = (
-    table.select(["contract", "age", "monthly_charge", "data_gb", "support_calls"]),
-    table["churn"],
-)
+X = table.select(["contract", "age", "monthly_charge", "support_calls"])
+y = table["churn"]
 net = cnn.MLPClassifier(
     categorical_features="auto",
     standardize=True,

@@ -11,7 +11,9 @@ from compiled_nn.plotting import PredictionGridDisplay
 
 data = cnn.datasets.load_digits()
 net = cnn.Network(
-    [cnn.Dense(16, "relu"), cnn.Dense(10)], input_scale=data.input_scale, seed=0
+    [cnn.Dense(16, "relu"), cnn.Dense(10)],
+    input_scale=data.input_scale,
+    seed=0,
 )
 net.fit(data.X_train, data.y_train, epochs=10)
 wrong = net.predict(data.X_test) != data.y_test

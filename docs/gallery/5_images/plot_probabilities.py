@@ -11,7 +11,9 @@ from compiled_nn.plotting import ProbabilityBarsDisplay
 
 data = cnn.datasets.load_digits()
 net = cnn.Network(
-    [cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=data.input_scale, seed=0
+    [cnn.Dense(32, "relu"), cnn.Dense(10)],
+    input_scale=data.input_scale,
+    seed=0,
 )
 net.fit(data.X_train, data.y_train, epochs=20)
 hardest = net.predict_proba(data.X_test).max(axis=1).argmin()

@@ -13,6 +13,8 @@ from compiled_nn.plotting import ActivationDisplay
 
 fig, axes = plt.subplots(2, 3, figsize=(9.5, 5.6), layout="constrained")
 for ax, name in zip(
-    axes.flat, ("sigmoid", "tanh", "relu", "elu", "silu", "gelu"), strict=True
+    axes.flat,
+    ("sigmoid", "tanh", "relu", "elu", "silu", "gelu"),
+    strict=True,
 ):
     ActivationDisplay.from_name(name, limit=4, ax=ax)

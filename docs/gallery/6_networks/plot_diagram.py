@@ -19,4 +19,6 @@ net = cnn.Network(
     [cnn.Dense(4, "tanh"), cnn.Dense(2)], optimizer=cnn.Adam(0.02), seed=0
 )
 net.fit(X, y, epochs=40)
-network_diagram(net, feature_names=["a", "b", "c"], class_names=["left", "right"])
+network_diagram(
+    net, feature_names=["a", "b", "c"], class_names=["left", "right"]
+)

@@ -12,6 +12,8 @@ from compiled_nn.plotting import LossFunctionDisplay
 
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 for ax, name in zip(
-    axes, ("binary_cross_entropy", "softmax_cross_entropy", "mse"), strict=True
+    axes,
+    ("binary_cross_entropy", "softmax_cross_entropy", "mse"),
+    strict=True,
 ):
     LossFunctionDisplay.from_name(name, ax=ax)

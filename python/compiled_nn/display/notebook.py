@@ -25,9 +25,11 @@ _STYLE = """
 .compiled-nn th,.compiled-nn td{padding:2px 10px;border-bottom:1px solid rgba(128,128,128,.35);color:inherit;
 background:none;text-align:right}
 .compiled-nn .word{text-align:left;overflow-wrap:anywhere}
+.compiled-nn .name{text-align:left;white-space:nowrap}
 .compiled-nn p{margin:4px 0 8px 16px;overflow-wrap:anywhere}
 .compiled-nn .changed td{background:rgba(230,159,0,.22);font-weight:bold}
-.compiled-nn .badge{border:1px solid;border-radius:8px;padding:0 7px;margin:0 8px}
+.compiled-nn .badge{border:1px solid;border-radius:8px;padding:0 7px;margin:0 8px;color:inherit;background:none;
+font:inherit}
 .compiled-nn summary{cursor:pointer}
 .compiled-nn details details{margin-left:16px}
 .compiled-nn svg{margin-left:16px}
@@ -198,8 +200,8 @@ def _parameter(name: str, value: Any, changed: bool) -> str:
     row_class, mark = (' class="changed"', "changed") if changed else ("", "")
     text = escape_text(shortened(repr(value), _LONGEST_VALUE))
     return (
-        f'<tr{row_class}><td class="word">{name}</td><td class="word">{text}</td>'
-        f'<td class="word">{mark}</td></tr>'
+        f'<tr{row_class}><td class="name">{name}</td><td class="word">{text}</td>'
+        f'<td class="name">{mark}</td></tr>'
     )
 
 
