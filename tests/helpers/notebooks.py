@@ -60,7 +60,7 @@ def clean(notebook):
             if "data" in output:
                 output["metadata"] = {}
                 plain = "diagram" if "image/svg+xml" in output["data"] else text_of(output)
-                output["data"]["text/plain"] = ADDRESS.sub(r"\1", plain)
+                output["data"]["text/plain"] = ADDRESS.sub(r"\1", plain).splitlines(keepends=True)
     return notebook
 
 
@@ -70,7 +70,8 @@ def joined(outputs):
     for output in outputs:
         stream = output["output_type"] == "stream"
         if stream and results and results[-1].get("name") == output["name"]:
-            results[-1]["text"] += output["text"]
+            text = text_of(results[-1]) + text_of(output)
+            results[-1]["text"] = text.splitlines(keepends=True)
         else:
             results.append(output)
     return results
