@@ -253,6 +253,13 @@ def test_loss_function(name, tmp_path):
         LossFunctionDisplay.from_name("msee")
 
 
+def test_loss_function_of_given_values():
+    display = LossFunctionDisplay("poisson", predicted=np.ones(2), losses={"y = 1": np.zeros(2)}).plot()
+    assert display.ax_.get_xlabel() == "predicted value"
+    with pytest.raises(ValueError, match="LossFunctionDisplay.*Did you mean 'huber'"):
+        LossFunctionDisplay("hubber", predicted=np.ones(2), losses={})
+
+
 # ---- all
 
 

@@ -20,6 +20,7 @@ _XLABELS = {
     "sigmoid": "predicted probability of class 1",
     "softmax": "predicted probability of the true class",
     "identity": "predicted - true",
+    "exp": "predicted value",
 }
 
 
@@ -31,7 +32,7 @@ class LossFunctionDisplay(canvas.Display):
     Parameters
     ----------
     name : str
-        Name of the loss.
+        Name of a loss of :mod:`compiled_nn.losses`.
     predicted : ndarray (n,)
         Predictions: probabilities, or errors of predicted values.
     losses : dict of str to ndarray (n,)
@@ -45,6 +46,11 @@ class LossFunctionDisplay(canvas.Display):
         Figure of `ax_`.
     lines_ : list of matplotlib.lines.Line2D
         One curve for each entry of `losses`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If no loss has this name.
 
     See Also
     --------
@@ -60,7 +66,7 @@ class LossFunctionDisplay(canvas.Display):
     """
 
     def __init__(self, name: str, *, predicted: Array, losses: Mapping[str, Array]) -> None:
-        self.name = name
+        self.name = checks.choice("LossFunctionDisplay", "name", name, LOSSES)
         self.predicted = predicted
         self.losses = losses
 
