@@ -46,7 +46,8 @@ def documented(owner, value):
         member = inspect.getattr_static(value, name)
         if isinstance(member, (classmethod, staticmethod)):
             member = member.__func__
-        if hasattr(type(member), "__get__"):  # a method or a property, rather than a value
+        is_value = not hasattr(type(member), "__get__") and not inspect.isbuiltin(member)
+        if not is_value:  # a method or a property
             yield f"{owner}.{name}", inspect.getdoc(member) or ""
 
 
