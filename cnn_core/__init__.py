@@ -8,6 +8,12 @@ Attributes
 ----------
 isa : str
     Instruction set in use: "x86_v4", "x86_v3", "x86_v2" or "portable".
+
+Examples
+--------
+>>> import cnn_core
+>>> cnn_core.isa == cnn_core.available()[0]  # the best one, unless an environment variable chooses another one
+True
 """
 
 import os
@@ -27,6 +33,13 @@ def available() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
+        Names, as those of :func:`cnn_core.cpu.supported`.
+
+    Examples
+    --------
+    >>> import cnn_core
+    >>> cnn_core.isa in cnn_core.available()
+    True
     """
     folder = os.path.dirname(os.path.abspath(__file__))
     return tuple(

@@ -88,6 +88,13 @@ def peak(dtype="float32", *, double seconds=0.02, n_threads=None):
     ------
     ValueError
         If dtype is another one, or seconds is not positive and finite.
+
+    Examples
+    --------
+    >>> from cnn_core import bench
+    >>> single, double = bench.peak("float32", seconds=0.001), bench.peak("float64", seconds=0.001)
+    >>> single > double > 1e8
+    True
     """
     cdef Probe probe
     cdef double rounds
@@ -123,6 +130,12 @@ def bandwidth(Py_ssize_t size, *, double seconds=0.02, n_threads=None):
         If size is less than 1, or seconds is not positive and finite.
     MemoryError
         If there is not so much memory.
+
+    Examples
+    --------
+    >>> from cnn_core import bench
+    >>> bench.bandwidth(16 * 1024, seconds=0.001, n_threads=1) > 1e8  # 16 KiB: the first-level cache
+    True
     """
     cdef Probe probe
     cdef int threads = thread_count(n_threads)

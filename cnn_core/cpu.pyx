@@ -51,6 +51,12 @@ def supported():
     -------
     tuple of str
         From "x86_v4", "x86_v3", "x86_v2" (the levels of the x86-64 psABI) and "portable", which is always there.
+
+    Examples
+    --------
+    >>> from cnn_core.cpu import supported
+    >>> supported()[-1]
+    'portable'
     """
     cdef int one[4]
     cdef int seven[4]

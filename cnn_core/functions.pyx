@@ -135,6 +135,18 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
         If A or B is not float32 or float64, or their dtypes differ.
     ValueError
         If A or B is not 2-D, their shapes do not match, or `out` does not fit or overlaps one of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.functions import matmul
+    >>> A, B = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0], [10.0]])
+    >>> matmul(A, B)
+    array([[21.],
+           [43.]])
+    >>> matmul(A.T, B, n_threads=1)
+    array([[31.],
+           [42.]])
     """
     cdef Gemm g
     cdef Poll poll
@@ -191,6 +203,13 @@ def dot(cnp.ndarray a not None, cnp.ndarray b not None):
         If a or b is not float32 or float64, or their dtypes differ.
     ValueError
         If a or b is not 1-D, or their lengths differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.functions import dot
+    >>> dot(np.array([1.0, 2.0, 3.0]), np.array([10.0, 1.0, 0.5]))
+    13.5
     """
     cdef ArrayKernels *run = array_kernels_of(a, "a")
     cdef cnp.ndarray left, right
@@ -265,6 +284,16 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
         If Z is not float32 or float64.
     ValueError
         If the name is unknown, `out` does not fit, or Z is 0-D for softmax.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.functions import activate
+    >>> Z = np.array([[-1.0, 0.0, 2.0]])
+    >>> activate("relu", Z)
+    array([[0., 0., 2.]])
+    >>> activate("softmax", Z).round(3)
+    array([[0.042, 0.114, 0.844]])
     """
     cdef int activation = code_of("activation", activation_codes, name)
     cdef ArrayKernels *run = array_kernels_of(Z, "Z")
@@ -356,6 +385,14 @@ def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, c
         If A is not float32 or float64, or dA has another dtype.
     ValueError
         If the name is unknown, f' is not a function of A, or shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.functions import activate, derive
+    >>> A = activate("sigmoid", np.array([0.0, 2.0]))
+    >>> derive("sigmoid", A, np.ones(2)).round(4)  # A (1 - A)
+    array([0.25 , 0.105])
     """
     return derivative(name, A, "A", dA, out, False)
 
@@ -379,5 +416,13 @@ def derive_from_inputs(str name not None, cnp.ndarray Z not None, cnp.ndarray dA
     ------
     TypeError, ValueError
         As for `derive`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.functions import derive_from_inputs
+    >>> Z, dA = np.array([-1.0, 0.0, 1.0]), np.array([10.0, 10.0, 10.0])
+    >>> derive_from_inputs("gelu", Z, dA).round(2)
+    array([-0.83,  5.  , 10.83])
     """
     return derivative(name, Z, "Z", dA, out, True)

@@ -54,6 +54,18 @@ cdef class GramStack(Stack):
     back, or is deleted, `home` refuses every change.
 
     Its input is the Gram matrix `gram`, and its first weights are S; everything else is as in `home`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.gram import make_gram_stack
+    >>> from cnn_core.stack import Stack
+    >>> home = Stack((1000, 1), ("sigmoid",))
+    >>> home.set_optimizer("sgd")
+    >>> X = np.ones((4, 1000), np.float32)
+    >>> gram_stack = make_gram_stack(home, X)
+    >>> gram_stack.sizes, gram_stack.gram.tolist()[0]
+    ((4, 1), [1000.0, 1000.0, 1000.0, 1000.0])
     """
 
     cdef Stack home
@@ -74,6 +86,20 @@ cdef class GramStack(Stack):
         ------
         ValueError
             If it was called before.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.gram import make_gram_stack
+        >>> from cnn_core.stack import Objective, Stack
+        >>> home = Stack((1000, 1), ("identity",))
+        >>> home.set_optimizer("sgd")
+        >>> X, y = np.ones((2, 1000), np.float32), np.array([[1.0], [1.0]], np.float32)
+        >>> gram_stack = make_gram_stack(home, X)
+        >>> _ = gram_stack.train(gram_stack.gram, y, Objective("mse"), None, np.array([0.01]), batch_size=2)
+        >>> gram_stack.write_back()
+        >>> home.steps, round(home.views()[0][0][0].item(), 4)  # 0 - 0.01 * 2 (0 - 1)
+        (1, 0.02)
         """
         if self.home is None:
             raise ValueError("write_back was called before, or this stack was not made by make_gram_stack")
@@ -168,6 +194,21 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
         If the optimizer is another, or has moved the first layer already.
     TimeoutError
         If the deadline has passed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.gram import make_gram_stack
+    >>> from cnn_core.stack import Objective, Stack
+    >>> home = Stack((1000, 1), ("identity",))  # many more inputs than rows
+    >>> home.set_optimizer("sgd")
+    >>> X, y = np.random.default_rng(0).normal(size=(5, 1000)), np.arange(1, 6, dtype=np.float32).reshape(-1, 1)
+    >>> gram_stack = make_gram_stack(home, X)
+    >>> rates = np.full(50, 2e-4)
+    >>> _ = gram_stack.train_epochs(gram_stack.gram, y, Objective("mse"), None, rates, epochs=50, batch_size=5)
+    >>> gram_stack.write_back()
+    >>> home.forward(X).round().ravel().tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0]
     """
     X = np.asarray(X)               # not a subclass
     if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 0) == 0 or cnp.PyArray_DIM(X, 1) != home.sizes[0]:

@@ -257,13 +257,25 @@ cdef class Layers:
         Whether each layer has a bias; all have one by default.
     dtype : {"float32", "float64"}
         Type of parameters, computation and results.
-    units_major : bool
-        False stores every W inputs x units, for every shape.
+    units_major : bool, default True
+        Whether the core may store W as (units, inputs), which it does where this is faster. False: W of every layer is
+        stored as (inputs, units).
     norms : sequence, optional
         For each layer one of `NORMS`, which normalises X W before bias and activation, or None. A normalised layer
         has a gain.
     residuals : sequence of bool, optional
         Whether a layer's input is added to its output.
+
+    Attributes
+    ----------
+    n_parameters : int
+        Number of weights, biases and gains, without the padding of `parameters`.
+    columns : int
+        Number of columns of X: the inputs of the first layer without the bins of :meth:`encode`.
+    clipped : int
+        Argument of :meth:`standardize`; 0 by default.
+    encoding : tuple of ndarray, or None
+        Arguments of :meth:`encode`.
 
     Raises
     ------
@@ -272,6 +284,17 @@ cdef class Layers:
         the last one is neither, nor is the first residual, nor one of other sizes below and above.
     OverflowError
         If the parameters would not fit the address space.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.layers import Layers
+    >>> layers = Layers((2, 3, 1), ("relu", "sigmoid"))
+    >>> W, b = layers.views()[0]
+    >>> W.shape, b.shape, layers.n_parameters
+    ((2, 3), (3,), 13)
+    >>> layers.forward(np.zeros((4, 2))).tolist()  # all parameters are 0
+    [[0.5], [0.5], [0.5], [0.5]]
     """
 
     def __cinit__(self, sizes, activations=None, biases=None, dtype="float32", *, bint units_major=True, norms=None,
@@ -374,6 +397,16 @@ cdef class Layers:
         bool
             Whether it is used: it is writable and aligned to a cache line, and has all bits of `parameters`, also those
             of the padding.
+
+        Examples
+        --------
+        >>> import mmap
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((2, 1), ("identity",))
+        >>> memory = np.frombuffer(mmap.mmap(-1, layers.parameters.nbytes), layers.dtype)  # zeros, as the parameters
+        >>> layers.adopt(memory), np.shares_memory(layers.parameters, memory)
+        (True, True)
         """
         cdef Block old = self.memory, block
         cdef cnp.ndarray array
@@ -426,6 +459,16 @@ cdef class Layers:
             If `flat` is not an array.
         ValueError
             If `flat` does not have the length of `parameters`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((2, 1), ("identity",))
+        >>> W, b = layers.views()[0]
+        >>> W[:], b[:] = [[10.0], [1.0]], 0.5
+        >>> layers.forward(np.array([[3.0, 4.0]]))
+        array([[34.5]], dtype=float32)
         """
         cdef Py_ssize_t i
         cdef Layer *layer
@@ -441,7 +484,30 @@ cdef class Layers:
         return result
 
     def gains(self, flat=None):
-        """Views of the layers' gains (n,) in `flat`, as for `views`; None for a layer without gain."""
+        """Views of the layers' gains, as :meth:`views` for weights and biases.
+
+        Parameters
+        ----------
+        flat : ndarray, optional
+            Vector with the layout of `parameters`, which is the default.
+
+        Returns
+        -------
+        list of (ndarray (n,) or None)
+            Gain of each layer; None for a layer without normalisation.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for :meth:`views`.
+
+        Examples
+        --------
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((2, 3, 1), ("relu", "identity"), norms=("layer", None))
+        >>> layers.gains()[0].shape, layers.gains()[1]
+        ((3,), None)
+        """
         cdef Py_ssize_t i
         flat = self.vector(flat)
         result = []
@@ -453,7 +519,20 @@ cdef class Layers:
         return result
 
     def running_statistics(self):
-        """Views of the running mean and variance (n,) of each batch-normalised layer; None for other layers."""
+        """Views of the running statistics of batch normalisation.
+
+        Returns
+        -------
+        list of (pair of ndarray (n,), or None)
+            Mean and variance of each layer's X W; None for a layer without batch normalisation.
+
+        Examples
+        --------
+        >>> from cnn_core.layers import Layers
+        >>> mean, variance = Layers((2, 3, 1), ("relu", "identity"), norms=("batch", None)).running_statistics()[0]
+        >>> mean.shape, variance.shape
+        ((3,), (3,))
+        """
         cdef Py_ssize_t i
         cdef Layer *layer
         running, result = array_of(self.running_memory), []
@@ -477,6 +556,16 @@ cdef class Layers:
         ------
         ValueError
             If they have another shape, or one of their numbers cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((1, 1), ("identity",))
+        >>> layers.views()[0][0][:] = 1.0
+        >>> layers.standardize(mean=[20.0], deviation=[5.0])
+        >>> layers.forward(np.array([[20.0], [30.0]])).tolist()
+        [[0.0], [2.0]]
         """
         cdef cnp.ndarray means, factors
         cdef double *room
@@ -516,6 +605,16 @@ cdef class Layers:
         ------
         ValueError
             If an argument cannot be used, or the rows are standardised already with another number of columns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((3, 1), ("identity",))  # the column, and its two bins from 0 to 1 and from 1 to 2
+        >>> layers.views()[0][0][:] = [[0.0], [10.0], [1.0]]
+        >>> layers.encode([0], [2], lower=[0.0, 1.0], factor=[1.0, 1.0], low=[0.0, 0.0], high=[1.0, 1.0])
+        >>> layers.forward(np.array([[0.5], [1.5]])).tolist()
+        [[5.0], [10.5]]
         """
         cdef Pieces *pieces
         cdef Block memory
@@ -556,6 +655,17 @@ cdef class Layers:
         Nothing is done unless each column has two bins or more, which follow one another, end where the next one
         begins, and have the same high end except for the last one; nor if W of the first layer is stored units x
         inputs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((3, 1), ("identity",), units_major=False)
+        >>> layers.views()[0][0][:] = [[0.0], [10.0], [1.0]]
+        >>> layers.encode([0], [2], lower=[0.0, 1.0], factor=[1.0, 1.0], low=[0.0, 0.0], high=[1.0, 1.0])
+        >>> layers.tabulate()
+        >>> layers.forward(np.array([[0.5], [1.5]])).tolist()
+        [[5.0], [10.5]]
         """
         cdef Block memory
         cdef Layer *layer = &self.net.layers[0]
@@ -742,6 +852,20 @@ cdef class Layers:
             If X or out has another shape, dtype or layout.
         TimeoutError
             If the deadline has passed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((1, 2), ("softmax",))
+        >>> layers.views()[0][0][:] = [[0.0, 1.0]]
+        >>> X = np.array([[0.0], [2.0]])
+        >>> layers.forward(X).round(2)
+        array([[0.5 , 0.5 ],
+               [0.12, 0.88]], dtype=float32)
+        >>> layers.forward(X, link=False)
+        array([[0., 0.],
+               [0., 2.]], dtype=float32)
         """
         cdef Rows rows
         cdef int failed, threads = thread_count(n_threads)
@@ -776,6 +900,15 @@ cdef class Layers:
         ------
         ValueError, TypeError
             If X or count cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((2, 3, 4, 1), ("relu", "relu", "identity"))
+        >>> X = np.zeros((5, 2))
+        >>> layers.hidden(X, 1).shape, layers.hidden(X, 2).shape
+        ((5, 3), (5, 4))
         """
         cdef Rows rows
         cdef Net whole = self.net
@@ -817,6 +950,16 @@ cdef class Layers:
         ------
         ValueError
             If out has another shape, dtype or layout, or output another value, or is 2 with `units`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((1, 1), ("sigmoid",))
+        >>> layers.try_forward(np.array([[3.0]]), None, 2, 1.0, 1)  # both classes
+        array([[0.5, 0.5]], dtype=float32)
+        >>> print(layers.try_forward(np.array([[np.nan]]), None, 1, 1.0, 1))
+        None
         """
         cdef Rows rows
         cdef int failed, threads

@@ -221,6 +221,16 @@ cdef class MeanOfLayers:
     ------
     ValueError
         If the networks differ, there is not one weight for each, or an activation is user-defined: see `fits`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.layers import Layers, MeanOfLayers
+    >>> members = [Layers((1, 1), ("identity",)) for _ in range(2)]
+    >>> members[0].views()[0][1][:], members[1].views()[0][1][:] = 10.0, 20.0  # the biases
+    >>> mean = MeanOfLayers(members, [0.25, 0.75])
+    >>> mean.try_forward(np.array([[0.0]]), None, 1, 1.0, 1)
+    array([[17.5]], dtype=float32)
     """
 
     cdef list kept              # the networks and all memory that is read
@@ -262,7 +272,25 @@ cdef class MeanOfLayers:
 
     @staticmethod
     def fits(layers):
-        """Whether the mean of these networks can be computed together."""
+        """Whether the mean of some networks can be computed together.
+
+        Parameters
+        ----------
+        layers : sequence of Layers
+            Networks.
+
+        Returns
+        -------
+        bool
+            False where the class would raise a ValueError.
+
+        Examples
+        --------
+        >>> from cnn_core.layers import Layers, MeanOfLayers
+        >>> one, other = Layers((1, 1), ("identity",)), Layers((1, 1), ("sigmoid",))
+        >>> MeanOfLayers.fits([one, one]), MeanOfLayers.fits([one, other])
+        (True, False)
+        """
         cdef Layers first, each
         layers = list(layers)
         if not layers or not all(isinstance(item, Layers) for item in layers):
@@ -276,7 +304,34 @@ cdef class MeanOfLayers:
         return True
 
     def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, Units units=None, /):
-        """Mean of the outputs; arguments and result as for `Layers.try_forward`, with units applied to the mean."""
+        """Return the mean of the outputs.
+
+        Parameters
+        ----------
+        X, out, output, scale, n_threads
+            As for :meth:`Layers.try_forward`.
+        units : Units, optional
+            Units and type of the mean.
+
+        Returns
+        -------
+        ndarray (m, n), or None
+            None as for :meth:`Layers.try_forward`.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`Layers.try_forward`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers, MeanOfLayers
+        >>> members = [Layers((1, 1), ("identity",)) for _ in range(2)]
+        >>> members[0].views()[0][0][:], members[1].views()[0][0][:] = 1.0, 3.0  # the weights
+        >>> MeanOfLayers(members, [0.5, 0.5]).try_forward(np.array([[1.0], [10.0]]), None, 1, 1.0, 1).tolist()
+        [[2.0], [20.0]]
+        """
         cdef UnitsOfY of_y
         cdef Py_ssize_t outputs = 2 if output == BOTH_CLASSES else self.first.classes
         cdef Rows rows
@@ -313,6 +368,17 @@ cdef class MeanOfLayers:
         pair of ndarray, or None
             `out`, or a new array; and the logits (m, n), whose softmax, or sigmoid, is the mean. None as for
             `Layers.try_forward`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers, MeanOfLayers
+        >>> members = [Layers((1, 1), ("sigmoid",)) for _ in range(2)]
+        >>> members[0].views()[0][1][:], members[1].views()[0][1][:] = 2.0, -1.0
+        >>> out, logits = MeanOfLayers(members, [0.5, 0.5]).try_logits(np.array([[0.0]]), None, 1, 1.0, 1)
+        >>> p = 1 / (1 + np.exp([-2.0, 1.0]))
+        >>> logits.item(), np.log(p.mean() / (1 - p.mean())).item()
+        (0.3017458536319336, 0.3017458536319332)
         """
         cdef UnitsOfY of_y
         cdef Rows rows

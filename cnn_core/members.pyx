@@ -100,6 +100,16 @@ def loss_together(stacks, X, y, objectives, orders, *, double deadline=INFINITY,
         As for `Stack.loss`, or if the members differ in what they must share.
     TimeoutError
         If the deadline has passed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.stack import Objective, Stack, loss_together
+    >>> stacks = [Stack((1, 1), ("identity",)) for _ in range(2)]
+    >>> stacks[1].views()[0][1][:] = 3.0  # predicts 3, and the first stack 0
+    >>> X, y = np.zeros((2, 1)), np.array([[3.0], [5.0]], np.float32)
+    >>> loss_together(stacks, X, y, [Objective("mse")] * 2, [None, np.array([1])])  # all rows, and row 1 only
+    array([17.,  4.])
     """
     members = read_members(stacks, objectives, "loss_together")
     orders = list(orders)

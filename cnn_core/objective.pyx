@@ -32,6 +32,16 @@ cdef class Objective:
     ------
     TypeError
         If l1, l2 or scale is not a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.stack import Objective, Stack
+    >>> stack = Stack((1, 1), ("identity",))
+    >>> stack.views()[0][0][:] = 3.0
+    >>> X, y = np.array([[1.0], [2.0]]), np.array([[4.0], [6.0]], np.float32)
+    >>> stack.loss(X, y, Objective("mse", l2=0.5))  # (1 + 0) / 2 and 0.5 / 2 * 3**2
+    (0.5, 2.25)
     """
 
     def __cinit__(self, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
@@ -41,7 +51,30 @@ cdef class Objective:
         self.activated = activated
 
     def replace(self, **changes):
-        """Return a copy in which some parameters have other values."""
+        """Return a copy in which some parameters have other values.
+
+        Parameters
+        ----------
+        **changes
+            New values by the names of the parameters.
+
+        Returns
+        -------
+        Objective
+            Changed copy.
+
+        Raises
+        ------
+        TypeError
+            If a name is not that of a parameter, or a value has an invalid type.
+
+        Examples
+        --------
+        >>> from cnn_core.stack import Objective
+        >>> changed = Objective("mse", l2=0.5).replace(l2=0.0, l1=0.1)
+        >>> changed.loss, changed.l2, changed.l1
+        ('mse', 0.0, 0.1)
+        """
         return Objective(**{
             "loss": self.loss, "l1": self.l1, "l2": self.l2, "scale": self.scale, "n_threads": self.n_threads,
             "penalty_per_row": self.penalty_per_row, "weights": self.weights, "activated": self.activated,

@@ -38,6 +38,18 @@ cdef class SharedWeights:
     ------
     ValueError
         If the stacks differ, or one has what shared weights do not allow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.stack import SharedWeights, Stack
+    >>> stacks = [Stack((2, 3, 1), ("tanh", "identity")) for _ in range(2)]
+    >>> stacks[0].views()[0][0][:] = 1.0
+    >>> for stack in stacks:
+    ...     stack.set_optimizer("sgd")
+    >>> shared = SharedWeights(stacks, np.array([[1.0, 1.0], [1.0, -1.0]]))
+    >>> stacks[1].views()[0][0].tolist()  # the weights of the first stack, times 1 and -1
+    [[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0]]
     """
 
     cdef list stacks
@@ -76,7 +88,24 @@ cdef class SharedWeights:
         return array_of(self.memory)
 
     def factors(self):
-        """Views of the factors (r, s) of the inputs and units of each layer but the last, for each stack."""
+        """Views of the factors of each layer but the last, for each stack.
+
+        Returns
+        -------
+        list of list of (ndarray (k,), ndarray (n,))
+            Factors r of the inputs and s of the units of each layer, by stack.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import SharedWeights, Stack
+        >>> stacks = [Stack((2, 3, 1), ("tanh", "identity")) for _ in range(2)]
+        >>> for stack in stacks:
+        ...     stack.set_optimizer("sgd")
+        >>> r, s = SharedWeights(stacks, np.array([[1.0, 1.0], [1.0, -1.0]])).factors()[1][0]
+        >>> r.tolist(), s.tolist()
+        ([1.0, -1.0], [1.0, 1.0, 1.0])
+        """
         cdef Stack stack = self.stacks[0]
         cdef Layer *layer
         cdef Py_ssize_t i, at
@@ -114,6 +143,19 @@ cdef class SharedWeights:
         ------
         ValueError, TypeError, RuntimeError, KeyboardInterrupt
             As for `train_together`, or if the stacks have what shared weights do not allow.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, SharedWeights, Stack
+        >>> stacks = [Stack((2, 3, 1), ("tanh", "identity")) for _ in range(2)]
+        >>> for stack in stacks:
+        ...     stack.set_optimizer("sgd")
+        >>> shared = SharedWeights(stacks, np.array([[1.0, 1.0], [1.0, -1.0]]))
+        >>> X, y = np.eye(2), np.ones((2, 1), np.float32)
+        >>> losses, _ = shared.train(X, y, [Objective("mse")] * 2, None, np.full(20, 0.1), batch_size=2, epochs=20)
+        >>> losses[:, [0, -1]].round(2).tolist()
+        [[1.0, 0.02], [1.0, 0.02]]
         """
         cdef Py_ssize_t passes = operator.index(epochs), batch = operator.index(batch_size)
         cdef int threads = thread_count(n_threads)

@@ -96,7 +96,28 @@ cdef int begin_dropout(Stack self, Run *run, number) except -1:
 
 
 cdef class Stack(Layers):
-    """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
+    """Dense layers with a loss and an optimizer; parameters as for :class:`Layers`.
+
+    Attributes
+    ----------
+    dropout_key : int
+        Seed that :meth:`set_dropout` has set; 0 before.
+    changes : int
+        Number of changes of the parameters, or of what decides predictions, so far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.stack import Objective, Stack
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]], np.float32)  # y = 2 x + 1
+    >>> stack = Stack((1, 1), ("identity",))
+    >>> stack.set_optimizer("sgd")
+    >>> losses, penalties = stack.train_epochs(
+    ...     X, y, Objective("mse"), None, np.full(200, 0.1), epochs=200, batch_size=3
+    ... )
+    >>> losses[[0, -1]].round(3).tolist(), stack.forward(np.array([[10.0]])).round(1).item()
+    ([11.667, 0.0], 21.0)
+    """
 
     def __cinit__(self, sizes, activations=None, biases=None, dtype="float32", *, bint units_major=True, norms=None,
                   residuals=None):
@@ -123,19 +144,19 @@ cdef class Stack(Layers):
             enter_slice(self)
 
     def standardize(self, mean, deviation, Py_ssize_t clipped=0):
-        """Documented in `Layers.standardize`; refused with a RuntimeError while a pass runs."""
+        """Standardise all rows as by :meth:`Layers.standardize`; raise a RuntimeError while a pass runs."""
         forget_other_threads(self)
         self.changes += 1
         Layers.standardize(self, mean, deviation, clipped)
 
     def encode(self, columns, bins, lower, factor, low, high):
-        """Documented in `Layers.encode`; refused with a RuntimeError while a pass runs."""
+        """Encode columns of X as by :meth:`Layers.encode`; raise a RuntimeError while a pass runs."""
         forget_other_threads(self)
         self.changes += 1
         Layers.encode(self, columns, bins, lower, factor, low, high)
 
     def tabulate(self):
-        """Refused: training changes the weights."""
+        """Raise a TypeError: training changes the weights, and a table would not follow them."""
         raise TypeError("the weights of a Stack change; tabulate is for Layers")
 
     cdef int check_change(self, str what) except -1:
@@ -156,6 +177,17 @@ cdef class Stack(Layers):
         Returns
         -------
         Stack
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> before = stack.present()
+        >>> with stack.changing():
+        ...     stack.views()[0][0][:] = 2.0
+        >>> before.views()[0][0].item(), stack.views()[0][0].item()
+        (0.0, 2.0)
         """
         return present_state(self, averaged)
 
@@ -171,6 +203,14 @@ cdef class Stack(Layers):
         -------
         Stack
             Copy without dropout, clipping and learning rates of layers.
+
+        Examples
+        --------
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.set_optimizer("momentum")
+        >>> stack.copy().optimizer, stack.copy(moments=False).optimizer
+        ('momentum', None)
         """
         forget_other_threads(self)
         return copy_state(self, moments)
@@ -184,6 +224,16 @@ cdef class Stack(Layers):
         -------
         context manager
             Entering it raises a RuntimeError during a pass.
+
+        Examples
+        --------
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> with stack.changing():
+        ...     W, b = stack.views()[0]
+        ...     W[:], b[:] = 2.0, 1.0
+        >>> stack.views()[0][1].tolist()
+        [1.0]
         """
         return Change(self)
 
@@ -191,6 +241,16 @@ cdef class Stack(Layers):
         """Set the padding of the parameters to zero, after writes to the whole vector `parameters`.
 
         Calls that read the stack may run: they find zeros before and after.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.parameters[:] = 1.0  # also the padding
+        >>> stack.clear_padding()
+        >>> stack.parameters.sum().item(), stack.n_parameters
+        (2.0, 2)
         """
         with cython.critical_section(self):
             clear_paddings(self, <char *>self.parameters_data)
@@ -199,6 +259,15 @@ cdef class Stack(Layers):
         """Keep parameters and running statistics in their present memory: later results of `present` are copies.
 
         Arrays of `parameters` from now on are of this memory as long as the stack exists.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.fix_memory()
+        >>> np.shares_memory(stack.parameters, stack.present().parameters)
+        False
         """
         with Change(self):
             self.is_fixed = True
@@ -276,6 +345,14 @@ cdef class Stack(Layers):
             If the name is unknown.
         TypeError
             If the optimizer has no such hyperparameter.
+
+        Examples
+        --------
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((2, 1), ("identity",))
+        >>> stack.set_optimizer("adam", beta_1=0.8)
+        >>> stack.optimizer, len(stack.moments), stack.steps
+        ('adam', 2, 0)
         """
         cdef Step step
         name = str.__str__(name) if isinstance(name, str) else name     # the same in all tables, whatever a subclass is
@@ -326,6 +403,18 @@ cdef class Stack(Layers):
         ------
         ValueError
             If there are not as many factors as layers, or a number is out of range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.set_optimizer("sgd")
+        >>> stack.set_update(clip_norm=1.0)
+        >>> X, y = np.array([[1.0]]), np.array([[1000.0]], np.float32)
+        >>> _ = stack.train(X, y, Objective("mse"), None, np.array([0.5]), batch_size=1)
+        >>> (stack.parameters**2).sum().round(4).item()  # a step of rate 0.5 along a gradient of norm 1
+        0.25
         """
         cdef Block average = None, factors_memory = None
         cdef double norm = INFINITY if clip_norm is None else clip_norm
@@ -372,6 +461,15 @@ cdef class Stack(Layers):
         ------
         ValueError
             If one of them has another shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((2, 1), ("identity",))
+        >>> stack.set_mask(np.array([[True], [False]]), np.array([[0.0], [7.0]], np.float32))
+        >>> stack.views()[0][0].tolist()
+        [[0.0], [7.0]]
         """
         cdef Block trained, held
         shape = self.sizes[0], self.sizes[1]
@@ -444,6 +542,14 @@ cdef class Stack(Layers):
         ------
         ValueError
             If the number of rates is wrong, or one is out of range.
+
+        Examples
+        --------
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((4, 8, 1), ("relu", "identity"))
+        >>> stack.set_dropout([0.1, 0.5, 0.0], key=0)
+        >>> stack.dropout
+        [0.1, 0.5, 0.0]
         """
         cdef Py_ssize_t i
         cdef uint64_t seed = key
@@ -591,6 +697,15 @@ cdef class Stack(Layers):
             If the deadline has passed.
         RuntimeError
             If a pass of training runs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, Stack
+        >>> stack = Stack((1, 3), ("softmax",))
+        >>> loss, penalty = stack.loss(np.zeros((4, 1)), np.array([0, 1, 2, 0]), Objective("softmax_cross_entropy"))
+        >>> round(loss, 4), penalty  # log(3): all classes have the same probability
+        (1.0986, 0.0)
         """
         begin_reading(self, "loss")
         try:
@@ -600,10 +715,37 @@ cdef class Stack(Layers):
 
     def gradient(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY,
                  number=None):
-        """The same as `loss`, and the gradient of loss + penalty in `gradients`.
+        """Return the loss and the penalty, and put the gradient of their sum into `gradients`.
 
-        With `number`, the units are dropped that a step of training drops if `steps` is that number. This is not
-        possible with batch normalisation.
+        Parameters
+        ----------
+        X, y, objective, training, deadline
+            As for :meth:`loss`.
+        number : int, optional
+            Number of steps of the training step whose units are dropped. Default: no units are dropped. This is not
+            possible with batch normalisation.
+
+        Returns
+        -------
+        (float, float)
+            Loss and penalty, as by :meth:`loss`.
+
+        Raises
+        ------
+        ValueError, TypeError, TimeoutError, RuntimeError
+            As for :meth:`loss`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> X, y = np.array([[1.0], [3.0]]), np.array([[1.0], [2.0]], np.float32)
+        >>> stack.gradient(X, y, Objective("mse"))
+        (2.5, 0.0)
+        >>> dW, db = stack.views(stack.gradients)[0]
+        >>> dW.item(), db.item()  # means of 2 (0 - y) x and of 2 (0 - y)
+        (-7.0, -3.0)
         """
         begin_pass(self, "gradient")
         try:
@@ -632,6 +774,15 @@ cdef class Stack(Layers):
         ------
         ValueError, TypeError
             If an array has another shape, dtype or layout.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((2, 1), ("identity",))
+        >>> stack.views()[0][0][:] = [[2.0], [-3.0]]
+        >>> stack.input_gradient(np.zeros((1, 2)), np.ones((1, 1), np.float32))
+        array([[ 2., -3.]], dtype=float32)
         """
         from cnn_core.functions import derive_from_inputs   # imported here to keep the import of the core fast
         cdef Run run
@@ -712,6 +863,16 @@ cdef class Stack(Layers):
             If an array has another shape, dtype or layout, or `activated` is True for softmax.
         RuntimeError
             If a pass of training runs; with batch normalisation in training also if another call reads the stack.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.views()[0][0][:] = 2.0
+        >>> out, tape = stack.record(np.array([[1.0], [3.0]]))
+        >>> out.tolist(), tape.rows
+        ([[2.0], [6.0]], 2)
         """
         return record_rows(self, X, out, training, activated, scale, n_threads, number)
 
@@ -747,6 +908,17 @@ cdef class Stack(Layers):
             If an array has another shape, dtype or layout, or the tape is of another stack.
         RuntimeError
             If the weights have changed since the forward pass, or a pass of training runs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.views()[0][0][:] = 2.0
+        >>> out, tape = stack.record(np.array([[1.0], [3.0]]))
+        >>> gradients, of_rows = stack.backward(tape, np.ones_like(out), rows=True)  # of the sum of the outputs
+        >>> stack.views(gradients)[0][0].item(), of_rows.tolist()
+        (4.0, [[2.0], [2.0]])
         """
         return play_back(self, tape, d, gradients, parameters or gradients is not None, of_rows,
                          rows or of_rows is not None, n_threads)
@@ -769,6 +941,18 @@ cdef class Stack(Layers):
             If the vector has another shape or dtype, or `set_optimizer` was not called.
         RuntimeError
             If a pass of training runs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, Stack
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.set_optimizer("sgd")
+        >>> out, tape = stack.record(np.array([[1.0], [3.0]]))
+        >>> gradients, _ = stack.backward(tape, np.ones_like(out))
+        >>> stack.step_by(gradients, 0.5, Objective("mse"))
+        >>> stack.views()[0][0].item()  # 0 - 0.5 (1 + 3)
+        -2.0
         """
         step_by(self, gradients, rate, objective)
 
@@ -797,6 +981,17 @@ cdef class Stack(Layers):
             As for `loss`; if order or rates have another length or dtype; if `set_optimizer` was not called.
         KeyboardInterrupt
             Between two steps; the parameters are those of the last whole step.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, Stack
+        >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([[1.0], [3.0], [5.0], [7.0]], np.float32)
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.set_optimizer("sgd")
+        >>> loss, penalty = stack.train(X, y, Objective("mse"), np.array([3, 1, 0, 2]), np.full(2, 0.1), batch_size=2)
+        >>> round(loss, 2), stack.steps
+        (14.66, 2)
         """
         losses, penalties = self.train_epochs(X, y, objective, order, rates, epochs=1, batch_size=batch_size)
         return float(losses[0]), float(penalties[0])
@@ -828,6 +1023,19 @@ cdef class Stack(Layers):
         ------
         RuntimeError
             If this stack is in use by another pass, or by a call of `loss`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.stack import Objective, Stack
+        >>> X, y = np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]], np.float32)
+        >>> stack = Stack((1, 1), ("identity",))
+        >>> stack.set_optimizer("adam")
+        >>> losses, penalties = stack.train_epochs(
+        ...     X, y, Objective("mse"), None, np.full(100, 0.1), epochs=100, batch_size=2
+        ... )
+        >>> losses.shape, losses[[0, -1]].round(1).tolist()
+        ((100,), [5.0, 0.0])
         """
         cdef Run run
         cdef int threads = objective.threads()

@@ -175,6 +175,19 @@ cdef class Tape:
         Number of rows.
     is_valid : bool
         Whether the weights, and what else backward depends on, have not changed since the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.stack import Stack
+    >>> stack = Stack((1, 1), ("identity",))
+    >>> out, tape = stack.record(np.array([[1.0], [3.0]]))
+    >>> tape.rows, tape.is_valid
+    (2, True)
+    >>> with stack.changing():
+    ...     stack.views()[0][0][:] = 2.0
+    >>> tape.is_valid
+    False
     """
 
     def __init__(self):

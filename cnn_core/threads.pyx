@@ -395,6 +395,12 @@ def default_threads():
     -------
     int
         From 1 to `MOST`.
+
+    Examples
+    --------
+    >>> from cnn_core.threads import MOST, default_threads
+    >>> 1 <= default_threads() <= MOST
+    True
     """
     # imported here to keep the import of the core fast
     from cnn_core.quota import quota
@@ -423,6 +429,14 @@ def set_num_threads(n):
         If `n` is not an integer.
     ValueError
         If `n` is less than 1.
+
+    Examples
+    --------
+    >>> from cnn_core.threads import get_num_threads, set_num_threads
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(None)  # the default again
     """
     if n is None:
         swap(&in_use, 0)
@@ -441,6 +455,16 @@ def chosen_num_threads():
     Returns
     -------
     int or None
+
+    Examples
+    --------
+    >>> from cnn_core.threads import chosen_num_threads, set_num_threads
+    >>> set_num_threads(2)
+    >>> chosen_num_threads()
+    2
+    >>> set_num_threads(None)
+    >>> print(chosen_num_threads())
+    None
     """
     cdef int count = get(&in_use)
     return count if count > 0 else None
@@ -452,5 +476,12 @@ def get_num_threads():
     Returns
     -------
     int
+
+    Examples
+    --------
+    >>> from cnn_core.threads import default_threads, get_num_threads, set_num_threads
+    >>> set_num_threads(None)
+    >>> get_num_threads() == default_threads()
+    True
     """
     return current_threads()

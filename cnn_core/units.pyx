@@ -14,6 +14,16 @@ cdef class Units:
     ------
     ValueError
         If dtype is another one, or factor and shift are not vectors of one length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnn_core.layers import Layers, Units
+    >>> layers = Layers((1, 1), ("identity",), dtype="float64")
+    >>> layers.parameters[0] = 2.0  # the weight; the bias is 0
+    >>> units = Units("float64", factor=[100.0], shift=[7.0])
+    >>> layers.try_forward(np.array([[3.0]]), None, 1, 1.0, 1, units)  # 100 (2 * 3) + 7
+    array([[607.]])
     """
 
     def __cinit__(self, dtype, factor=None, shift=None):
