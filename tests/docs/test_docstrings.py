@@ -1,6 +1,7 @@
 """Docstrings: the examples of every public name run and print what they show, and every public name has one."""
 
 import doctest
+import importlib
 import inspect
 import os
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import compiled_nn as cnn
 import pytest
-from docstrings import docstrings, documented, examples, has_docstring, in_chapter, names, sources
+from docstrings import CHAPTERS, docstrings, documented, examples, has_docstring, in_chapter, names, sources
 from shown import alike
 
 LIBRARIES = (  # that an example may import; the tests run without them too
@@ -113,16 +114,62 @@ def test_every_example_of_the_sources_is_run():
     assert not lost
 
 
+def docstrings_of(name):
+    """Docstrings of a public name and its members by their owners; none for a constant."""
+    _, value = names()[name]
+    if value is None:
+        return docstrings(name)
+    return dict(documented(name, value)) if has_docstring(value) else {}
+
+
 @pytest.mark.parametrize("name", sorted(set(names()) - WITHOUT))
 def test_every_public_name_has_an_example(name):
     module, value = names()[name]
-    if value is None:
-        assert any(">>> " in text for text in docstrings(name).values())
-    elif has_docstring(value):
-        assert any(">>> " in text for _, text in documented(name, value))
+    if value is None or has_docstring(value):
+        assert any(">>> " in text for text in docstrings_of(name).values())
     else:  # a constant: in the docstring of its module
         code = re.findall("^(?:>>>|\\.\\.\\.) (.*)$", inspect.getdoc(module) or "", re.MULTILINE)
         assert any(re.search(rf"\b{name.rpartition('.')[2]}\b", line) for line in code)
+
+
+def related(text):
+    """The names in the section "See Also" of a docstring."""
+    section = re.search(r"^See Also\n-+\n(.*?)(?=\n\n\S[^\n]*\n-+\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    for line in section[1].splitlines() if section else ():
+        if line[:1].strip():
+            yield from (name.strip() for name in line.partition(" : ")[0].split(","))
+
+
+def is_object(path):
+    """Whether a dotted name is that of a module, or of something in one."""
+    parts = path.split(".")
+    for n in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:n]))
+            for part in parts[n:]:
+                found = getattr(found, part)
+        except (ImportError, AttributeError):
+            continue
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", sorted(names()))
+def test_names_in_see_also_exist(name):
+    _, value = names()[name]
+    found = docstrings_of(name)
+    home = getattr(value, "__module__", None) or "compiled_nn"
+    for owner, text in found.items():
+        scopes = [
+            owner,
+            owner.rpartition(".")[0],
+            name.rpartition(".")[0],
+            home.rpartition(".")[0],
+            "compiled_nn",
+        ]
+        for other in related(text):
+            late = other.startswith(tuple(CHAPTERS))  # in a package of an optional library
+            assert late or is_object(other) or any(is_object(f"{scope}.{other}") for scope in scopes), other
 
 
 class TestRunner:

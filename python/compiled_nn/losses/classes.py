@@ -276,4 +276,4 @@ class Ordinal(Loss):
         above = arithmetic.activate("sigmoid", self.exceedance(outputs))
         edge = np.ones((len(outputs), 1), outputs.dtype)
         chances: Array = np.concatenate([edge, above], axis=1) - np.concatenate([above, 0 * edge], axis=1)
-        return chances  # 0 is 0.0, which the negative of a difference would be -0.0
+        return chances  # `-np.diff(...)` would give -0.0 for 0
