@@ -256,7 +256,7 @@ def test_loss_function(name, tmp_path):
 def test_loss_function_of_given_values():
     display = LossFunctionDisplay("poisson", predicted=np.ones(2), losses={"y = 1": np.zeros(2)}).plot()
     assert display.ax_.get_xlabel() == "predicted value"
-    with pytest.raises(ValueError, match="LossFunctionDisplay.*Did you mean 'huber'"):
+    with pytest.raises(ValueError, match=r"LossFunctionDisplay.*Did you mean 'huber'"):
         LossFunctionDisplay("hubber", predicted=np.ones(2), losses={})
 
 
