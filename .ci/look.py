@@ -43,7 +43,7 @@ PAGES = (
     "search.html?q=calibration",
 )
 FROM_FOLDER = ("index.html", "search.html?q=calibration")
-VERSION = "main"
+MATCH = re.compile("theme_switcher_version_match = '([^']*)'")  # name of the version that was built
 WIDTHS = (1280, 390)
 SCHEMES = {"light": 1, "dark": 0}
 TALLEST = 5000  # pixels of a picture
@@ -137,9 +137,11 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     faults = []
     with tempfile.TemporaryDirectory() as published:
-        add_version(site, Path(published), VERSION)
+        version = MATCH.search((site / "index.html").read_text(encoding="utf-8"))[1]
+        add_version(site, Path(published), version)
         serve = functools.partial(Handler, directory=published)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
+        server.version = version
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         for page, width, scheme in itertools.product(pages, WIDTHS, SCHEMES):

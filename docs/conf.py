@@ -91,6 +91,7 @@ html_copy_source = False
 html_theme_options = {
     "logo": {"text": "compiled-nn"},
     "header_links_before_dropdown": 8,
+    "navbar_align": "left",
     "show_nav_level": 1,
     "navigation_with_keys": False,
     "use_edit_page_button": True,

@@ -11,6 +11,7 @@ import inspect
 from pathlib import Path
 
 from sphinx.addnodes import pending_xref
+from sphinx.ext.autosummary import autosummary_table
 from sphinx.util.nodes import make_refnode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,9 +36,19 @@ MODULES = {  # pages of the reference that have the names of a module
 def link_shown_files(app, doctree):
     """Link files outside docs/ to the pages that show them."""
     for node in doctree.findall(pending_xref):
-        path = node.get("reftarget", "").removeprefix(f"{ROOT}/").removesuffix(".md")
+        path, _, anchor = node.get("reftarget", "").partition("#")
+        path = path.removeprefix(f"{ROOT}/").removesuffix(".md")
         if path in SHOWN:
-            node["reftarget"], node["refdomain"], node["reftargetid"] = SHOWN[path], "doc", None
+            node["reftarget"], node["refdomain"] = SHOWN[path], "doc"
+            node["reftargetid"] = anchor or node.get("reftargetid")
+
+
+def remove_citations(app, doctree):
+    """Remove references to the literature from tables of summaries: their numbers belong to the pages of the names."""
+    for table in doctree.findall(autosummary_table):
+        for node in list(table.findall(pending_xref)):
+            if node["refdomain"] == "citation":
+                node.parent.remove(node)
 
 
 def find_object(name):
@@ -99,5 +110,6 @@ def resolve_by_object(app, env, node, contnode):
 
 def setup(app):
     app.connect("doctree-read", link_shown_files)
+    app.connect("doctree-read", remove_citations)
     app.connect("missing-reference", resolve_by_object)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
