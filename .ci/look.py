@@ -86,7 +86,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             return
         _, _, width, page = self.path.split("/", 3)
         content = FRAME % {
-            "version": VERSION,
+            "version": self.server.version,
             "page": html.escape(page),
             "width": int(width),
             "tallest": TALLEST,
