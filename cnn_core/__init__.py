@@ -12,7 +12,7 @@ isa : str
 Examples
 --------
 >>> import cnn_core
->>> cnn_core.isa == cnn_core.available()[0]  # the best one, unless an environment variable chooses another one
+>>> cnn_core.isa in cnn_core.available()  # the first one, unless an environment variable chooses another one
 True
 """
 
@@ -38,8 +38,8 @@ def available() -> tuple[str, ...]:
     Examples
     --------
     >>> import cnn_core
-    >>> cnn_core.isa in cnn_core.available()
-    True
+    >>> len(cnn_core.available()) >= 1, set(cnn_core.available()) <= set(cnn_core.cpu.supported())
+    (True, True)
     """
     folder = os.path.dirname(os.path.abspath(__file__))
     return tuple(
