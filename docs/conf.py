@@ -12,6 +12,7 @@ from sphinx.highlighting import lexers
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
+from gallery_pictures import find_examples  # noqa: E402  in docs/_ext
 from sources import REPOSITORY, make_source_link  # noqa: E402  in docs/_ext
 
 project = "compiled-nn"
@@ -58,6 +59,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
 }
+autosummary_context = {"examples": find_examples(DOCS)}
 
 # Reference. Types of parameters are in the docstrings, so the signatures show names and defaults only.
 autodoc_typehints = "none"

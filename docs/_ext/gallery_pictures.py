@@ -1,5 +1,9 @@
-"""Pictures of the gallery that pyplot does not have: a notebook would show them below the last line of a cell."""
+"""Pictures of the gallery that pyplot does not have, and the examples of each display.
 
+A notebook would show these pictures below the last line of a cell.
+"""
+
+import re
 from pathlib import Path
 
 from sphinx_gallery.scrapers import figure_rst
@@ -21,3 +25,12 @@ def scrape(block, block_vars, gallery_conf):
         path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
         path.write_text(shown._repr_svg_(), encoding="utf-8")
     return ""
+
+
+def find_examples(docs):
+    """Return for each display the scripts of the gallery that draw it, as paths relative to `docs`."""
+    examples = {}
+    for script in sorted((docs / "gallery").rglob("plot_*.py")):
+        for name in sorted(set(re.findall(r"\w+Display(?=\.from_)", script.read_text(encoding="utf-8")))):
+            examples.setdefault(name, []).append(script.relative_to(docs).as_posix())
+    return examples
