@@ -76,7 +76,7 @@ class TestErrors:
     def test_every_chapter_has_a_subject(self):
         chapters = {chapter for subject in messages.SUBJECTS for chapter in subject.chapters}
         folders = {path.name for path in messages.PACKAGE.iterdir() if (path / "__init__.py").exists()}
-        assert chapters - {"."} == folders
+        assert chapters - {".", "cnn_core"} == folders
 
     @pytest.mark.parametrize(
         ("source", "expected"),
@@ -91,6 +91,13 @@ class TestErrors:
         file = tmp_path / "file.py"
         file.write_text(source)
         assert messages.messages_in(file) == expected
+
+    def test_texts_of_messages_in_cython(self, tmp_path):
+        file = tmp_path / "file.pyx"
+        file.write_text(
+            'cdef int f() except -1:\n    raise ValueError(f"{x} rows are "\n                     "left")\n'
+        )
+        assert messages.messages_in(file) == ["... rows are left"]
 
     def test_every_entry_has_a_program_or_words_of_a_message(self):
         """Programs print the message; three successive words of other titles are in the list or in the code."""

@@ -1,4 +1,4 @@
-"""The messages of errors and warnings in `python/compiled_nn`, for docs/reference/messages.md.
+"""The messages of errors and warnings of both packages, for docs/reference/messages.md.
 
 ``python tests/helpers/messages.py`` rewrites the page. A message is in it if its text is written where it is raised: as
 a literal, an f-string, or one of two such texts. Each value in it is shown as ``...``.
@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "compiled_nn"
+CORE = ROOT / "cnn_core"
 PAGE = ROOT / "docs" / "reference" / "messages.md"
+RAISED = re.compile(r"""raise \w+\(\s*((?:f?"(?:[^"\\\n]|\\.)*"\s*)+)[,)]""")  # with one text, in Cython
 
 
 class Subject(NamedTuple):
@@ -55,6 +57,7 @@ SUBJECTS = (
     ),
     Subject("The command line", "[command line](../guide/command-line.md)", ("cli",)),
     Subject("The service", "[serving](../guide/serving.md)", ("serving",)),
+    Subject("The core", "[numerics](../internals/numerics.md)", ("cnn_core",)),
 )
 HEAD = """# All messages
 
@@ -85,6 +88,11 @@ def texts_of(call):
     return [text for text in map(text_of, nodes) if text]
 
 
+def without_casts(text):
+    """Return a text of Cython without the casts in its values, which Python cannot parse."""
+    return re.sub(r"<\w+>(?=\w)", "", text)
+
+
 def is_warning(node):
     return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("warn", "warn_explicit")
 
@@ -92,13 +100,27 @@ def is_warning(node):
 def messages_in(path):
     """Return the messages of a file, on one line each."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".pyx":
+        texts = (
+            ast.parse(f"({text})", mode="eval").body for text in map(without_casts, RAISED.findall(source))
+        )
+        found += [text for text in map(text_of, texts) if text]
+        source = ""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             found += texts_of(node.exc)
         elif is_warning(node):
             found += texts_of(node)
     shown = (re.sub(r"\.{3,}", "...", " ".join(text.split())) for text in found)
     return [text for text in shown if len(re.findall(r"[A-Za-z]{2,}", text)) >= 2]
+
+
+def files_of(chapter):
+    """Return the sources of a chapter of `compiled_nn`, or of the core."""
+    if chapter == "cnn_core":
+        return [*CORE.glob("*.py"), *CORE.rglob("*.pyx")]
+    return [*(PACKAGE.glob("*.py") if chapter == "." else (PACKAGE / chapter).rglob("*.py"))]
 
 
 def order_of(message):
@@ -109,11 +131,7 @@ def page():
     """Return the page."""
     parts = [HEAD]
     for subject in SUBJECTS:
-        files = [
-            path
-            for chapter in subject.chapters
-            for path in (PACKAGE.glob("*.py") if chapter == "." else (PACKAGE / chapter).rglob("*.py"))
-        ]
+        files = [path for chapter in subject.chapters for path in files_of(chapter)]
         found = sorted({message for path in files for message in messages_in(path)}, key=order_of)
         lines = "\n".join(found)
         parts.append(f"\n## {subject.title}\n\nSee {subject.pages}.\n\n```text\n{lines}\n```\n")
