@@ -33,7 +33,7 @@ def list_versions(folder: Path) -> list[dict[str, object]]:
     newest = next((name for name in names if name != "main"), "main")
     return [
         {
-            "name": f"{name} (newest release)" if name == newest != "main" else name,
+            "name": f"{name} (stable)" if name == newest != "main" else name,
             "version": name,
             "url": f"../{name}/",
             "preferred": name == newest,
