@@ -81,7 +81,7 @@ def test_intervals(values_net, tmp_path):
     assert len(display.inside_.get_offsets()) == inside.sum()
     assert len(display.outside_.get_offsets()) == (~inside).sum()
     title = display.ax_.get_title()
-    assert title.startswith(f"coverage {100 * inside.mean():.1f} % (asked: 80 %), mean width ")
+    assert title.startswith(f"coverage {100 * inside.mean():.1f} % (requested: 80 %), mean width ")
     order = np.argsort(values_net.predict(X[45:]), kind="stable")
     found = np.concatenate([display.inside_.get_offsets(), display.outside_.get_offsets()])
     np.testing.assert_allclose(found[np.argsort(found[:, 0]), 1], VALUES[45:][order])

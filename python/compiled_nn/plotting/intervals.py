@@ -282,7 +282,7 @@ class IntervalDisplay(canvas.Display):
         return self
 
     def _title(self, shown: int) -> str:
-        nominal = "" if self.nominal is None else f" (asked: {100 * self.nominal:g} %)"
+        nominal = "" if self.nominal is None else f" (requested: {100 * self.nominal:g} %)"
         width = canvas.format_number(float(np.mean(self.upper - self.lower)))
         title = f"coverage {100 * self.coverage:.1f} %{nominal}, mean width {width}"
         return "\n".join(filter(None, [title, canvas.rows_note(shown, len(self.y_true))]))
