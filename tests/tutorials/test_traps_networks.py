@@ -2,7 +2,7 @@
 
 As in `test_traps.py`, which asks the core: each check fails on the tutorial's formula, written afresh from its
 description, and passes on ours. b28 (a figure of one data set told as that of another) is no matter of a formula: the
-pages of this project run in `test_docs.py`, the figures of the tutorials' data in `test_figures.py`.
+pages of this project run in `tests/docs/test_examples.py`, the figures of the tutorials' data in `test_figures.py`.
 """
 
 import socket
