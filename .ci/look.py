@@ -62,7 +62,7 @@ frame.onload = () => setTimeout(() => {
   const page = frame.contentDocument, root = page.documentElement;
   const wide = [...page.querySelectorAll("main *")].filter(part => {
     for (let box = part.parentElement; box; box = box.parentElement) {
-      if (["auto", "scroll", "hidden"].includes(frame.contentWindow.getComputedStyle(box).overflowX)) return false;
+      if (["auto", "scroll"].includes(frame.contentWindow.getComputedStyle(box).overflowX)) return false;
     }
     return part.getBoundingClientRect().right > root.clientWidth + 1;
   });
