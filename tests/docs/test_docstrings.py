@@ -6,33 +6,17 @@ import inspect
 import os
 import re
 import sys
-from pathlib import Path
 
 import compiled_nn as cnn
 import pytest
 from docstrings import CHAPTERS, docstrings, documented, examples, has_docstring, in_chapter, names, sources
 from shown import alike
 
+from cnn_core.threads import chosen_num_threads
+
 LIBRARIES = (  # that an example may import; the tests run without them too
-    *(
-        "dask",
-        "datasets",
-        "distributed",
-        "fastapi",
-        "h5py",
-        "keras",
-        "matplotlib",
-        "onnx",
-        "onnxruntime",
-        "optuna",
-    ),
-    *("pandas", "PIL", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "torch"),
-)
-# What is not done yet: names without an example, or whose example has no output; modules with skipped examples.
-UNFINISHED = (Path(__file__).parent / "unfinished.txt").read_text(encoding="utf-8").splitlines()
-WITHOUT, SILENT, SKIPPING = (
-    {line.split()[1] for line in UNFINISHED if line.startswith(kind)}
-    for kind in ("example", "output", "skip")
+    *("dask", "datasets", "distributed", "fastapi", "h5py", "keras", "matplotlib", "onnx", "onnxruntime"),
+    *("optuna", "pandas", "PIL", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "torch"),
 )
 
 
@@ -49,7 +33,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
-    n_threads = cnn.get_num_threads()
+    n_threads = chosen_num_threads()
 
     def run(name, text):
         test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
@@ -92,7 +76,7 @@ def test_examples_run_and_print_what_they_show(name, run):
         run(owner, docstring)
 
 
-@pytest.mark.parametrize("name", sorted(set(examples()) - SILENT))
+@pytest.mark.parametrize("name", sorted(examples()))
 def test_examples_show_their_output(name):
     for owner, docstring in docstrings(name).items():
         found = doctest.DocTestParser().get_examples(docstring)
@@ -101,11 +85,7 @@ def test_examples_show_their_output(name):
 
 
 def test_no_example_is_skipped():
-    assert not [
-        (path, line)
-        for path, line in sources()
-        if path not in SKIPPING and re.search(r"doctest:.*SKIP", line)
-    ]
+    assert not [(path, line) for path, line in sources() if re.search(r"doctest:.*SKIP", line)]
 
 
 def test_every_example_of_the_sources_is_run():
@@ -122,7 +102,7 @@ def docstrings_of(name):
     return dict(documented(name, value)) if has_docstring(value) else {}
 
 
-@pytest.mark.parametrize("name", sorted(set(names()) - WITHOUT))
+@pytest.mark.parametrize("name", sorted(names()))
 def test_every_public_name_has_an_example(name):
     module, value = names()[name]
     if value is None or has_docstring(value):
