@@ -3,8 +3,8 @@ Dropout
 =======
 
 A wide network is trained on 600 rows, with 0, 20 and 50 % of the hidden units dropped in each step. Without dropout,
-the dashed validation loss soon rises. With it, the solid training loss, which is measured with dropped units, is
-higher, and the validation loss is lower.
+the dashed validation loss soon rises. With dropout, the validation loss is lower; the solid training loss is higher,
+because it is measured with dropped units.
 """
 
 import matplotlib.pyplot as plt

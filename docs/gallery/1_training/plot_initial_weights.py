@@ -2,8 +2,9 @@
 Initial weights
 ===============
 
-Ten layers of relu are trained from four kinds of initial weights. If the weights are too small, the signal vanishes
-from layer to layer, and the loss stays at ln 10, that of guessing; ``he_normal`` is made for relu.
+A network with ten hidden layers (relu) is trained from four kinds of initial weights. If the weights are too small,
+the signal vanishes from layer to layer, and the loss stays at ln 10, the loss of guessing; ``he_normal`` is made for
+relu.
 """
 
 import matplotlib.pyplot as plt

@@ -3,8 +3,8 @@ Learning curve
 ==============
 
 The accuracy on rows that were not used for training rises with the number of training rows. At the left the network
-overfits: it is better on the rows that it was trained on. At the right the two curves have met, so that more images
-of this kind would help little.
+overfits: its accuracy is higher on the rows that it was trained on. At the right the two curves meet: more images of
+this kind would help little.
 """
 
 import compiled_nn as cnn

@@ -2,8 +2,8 @@
 Loss and accuracy by epoch
 ==========================
 
-Both losses fall at first. Later only the training loss falls, and the validation loss stays where it is: the network
-overfits, and more epochs do not help. The accuracy on the training rows is 1 from then on.
+Both losses fall at first. Later the accuracy on the training rows is 1, and only the training loss still falls: the
+network overfits, and more epochs do not help.
 """
 
 import compiled_nn as cnn

@@ -2,9 +2,9 @@
 Exclusive or, with 1, 2, 4 and 16 hidden units
 ==============================================
 
-Each point of the plane has the colour of its probability, and the black line is the boundary of the predicted
-classes. One hidden unit separates the plane by one straight line. Four units suffice for the four corners, and more
-units follow their borders more exactly.
+The colour of each point of the plane shows the predicted probability, and the black line is the boundary of the
+predicted classes. One hidden unit separates the plane by one straight line. Four units suffice for the four corners;
+with more units, the boundary is more exact.
 """
 
 import matplotlib.pyplot as plt

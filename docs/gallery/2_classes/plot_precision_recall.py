@@ -3,8 +3,8 @@ Precision and recall of a rare class
 ====================================
 
 One row in fifty is positive. The curve shows which precision is possible at which recall: to find nearly all positive
-rows, many false alarms are necessary. The accuracy, printed below, is nearly that of a model that never predicts the
-rare class.
+rows, many false alarms are necessary. The accuracy, printed below, is hardly higher than the accuracy of never
+predicting the rare class.
 """
 
 import numpy as np

@@ -2,9 +2,9 @@
 ROC curves
 ==========
 
-A ROC curve shows which share of the customers who leave is found, over the share of false alarms, for all thresholds
-of the probability. The network at the left is trained on two columns, the one at the right on all columns: the nearer
-a curve is to the upper left corner, the better. AUC is the area below the curve.
+A ROC curve shows, for all thresholds of the probability, the share of the leaving customers that is found over the
+share of false alarms. The nearer a curve is to the upper left corner, the better. The network at the left is trained
+on two columns, the network at the right on all columns. AUC is the area below the curve.
 """
 
 import tempfile

@@ -2,8 +2,8 @@
 Three spirals
 =============
 
-Three classes in a plane. The colour of a point is that of its most probable class, and black lines are the boundaries
-of the classes. Far from all rows, a network also predicts a class, without any reason in the data.
+Three classes in a plane. The colour of a point shows its most probable class, and black lines are the boundaries of
+the classes. A network also predicts a class for points far from all training rows; the data do not support it there.
 """
 
 import numpy as np

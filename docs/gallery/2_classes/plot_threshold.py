@@ -2,8 +2,8 @@
 A threshold with the lowest cost
 ================================
 
-A missed positive row costs ten times as much as a false alarm. The curve is the cost of each threshold of the
-probability on rows that were held out; its minimum is far below 0.5, the threshold of ``predict``.
+A missed positive row costs ten times as much as a false alarm. The curve shows the cost for each threshold of the
+probability, on rows that were held out. Its minimum is far below 0.5, the threshold of ``predict``.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Actual and predicted values
 ===========================
 
-Exact predictions are on the dashed line. The points of large values are further from it than those of small ones: the
-noise of these data grows with the value.
+Exact predictions are on the dashed line. Points of large values are further from the line than points of small values,
+because the noise of these data grows with the value.
 """
 
 import numpy as np

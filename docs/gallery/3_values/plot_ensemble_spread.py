@@ -3,8 +3,7 @@ Spread of an ensemble
 =====================
 
 Twelve networks are trained on the same rows from different initial weights. Where there are training rows, their
-predictions agree. In the gap in the middle, and at both ends, they differ, which shows how uncertain the mean is
-there.
+predictions agree. In the gap in the middle and at both ends, the predictions differ: the mean is uncertain there.
 """
 
 import matplotlib.pyplot as plt

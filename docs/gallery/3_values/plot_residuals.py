@@ -3,8 +3,8 @@ Residuals
 =========
 
 A residual is the actual value minus the predicted one. The residuals of a linear model, at the left, form a curve,
-which means that the model is too simple. Those of a network with one hidden layer, at the right, form a band around
-0.
+which means that the model is too simple. The residuals of a network with one hidden layer, at the right, form a band
+around 0.
 """
 
 import matplotlib.pyplot as plt

@@ -3,7 +3,8 @@ Outliers and losses
 ===================
 
 Some values of y are wrong by a large amount, all in the same direction. The curve of the squared error, ``mse``, is
-pulled towards them; that of the loss ``huber`` is pulled less, and ``mae``, the absolute error, hardly at all.
+pulled towards them; the curve of ``huber`` is pulled less, and the curve of ``mae``, the absolute error, hardly at
+all.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Which pixels count
 ==================
 
-Below each image is the gradient of the output of its predicted class with respect to each pixel. More ink in a red
-pixel makes this class more likely, and more ink in a blue pixel makes it less likely.
+Below each image is a gradient: the derivative of the output for the predicted class with respect to each pixel. More
+ink in a red pixel makes this class more likely, and more ink in a blue pixel makes it less likely.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@
 Partial dependence
 ==================
 
-The probability that a customer leaves if one column had the same value for all customers, and the other columns were
-unchanged. The thin lines are single customers, the blue line is their mean. The shares in parentheses are those of
-the customers with each contract.
+One column is set to the same value for all customers, and the other columns are unchanged: the curves show the
+probability that a customer leaves. The thin lines are single customers, the blue line is their mean. The numbers in
+parentheses are the shares of customers with each contract.
 """
 
 import tempfile

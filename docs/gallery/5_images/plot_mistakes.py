@@ -2,8 +2,8 @@
 Images that are predicted wrongly
 =================================
 
-Test images whose predicted class is wrong. Above each image are the predicted class and its probability, and in the
-second line the true class. Some of these digits are also hard to read for people.
+Test images whose predicted class is wrong. The first line above each image is the predicted class with its
+probability, the second line the true class. Some of these digits are also hard to read for people.
 """
 
 import compiled_nn as cnn

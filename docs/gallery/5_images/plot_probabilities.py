@@ -2,8 +2,8 @@
 Probabilities of one image
 ==========================
 
-The test image whose highest probability is the smallest, and the probabilities of all classes: the network cannot
-decide between a few digits that look alike.
+The test image for which the network is least certain, and its probabilities for all classes: a few similar digits have
+nearly equal probabilities.
 """
 
 import compiled_nn as cnn

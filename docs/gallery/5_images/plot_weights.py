@@ -2,9 +2,9 @@
 Weights as images
 =================
 
-Each image has the weights of one hidden unit, pixel by pixel: the sum in the unit grows with ink in yellow pixels,
-and falls with ink in blue ones. Pixels that the network does not need, such as the corners, have weights near 0
-because of the L2 penalty.
+Each image shows the weights of one hidden unit, one weight per pixel: ink in a yellow pixel increases the weighted sum
+of the unit, ink in a blue pixel decreases it. Pixels that the network does not need, such as the corners, have weights
+near 0 because of the L2 penalty.
 """
 
 import compiled_nn as cnn

@@ -2,8 +2,8 @@
 Diagram of a large network
 ==========================
 
-The sizes of the layers suffice for a diagram, without a network. Of a layer with many units, some are drawn, and dots
-stand for the others.
+A diagram needs only the sizes of the layers, not a network. In a layer with many units, some are drawn, and dots stand
+for the others.
 """
 
 from compiled_nn.diagram import network_diagram

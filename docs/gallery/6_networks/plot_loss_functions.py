@@ -3,7 +3,7 @@ Losses
 ======
 
 The cross-entropy grows without limit as the probability of the true class goes to 0, so that one confident mistake
-costs more than many uncertain ones. The squared error, at the right, costs four times as much for twice the error.
+costs more than many uncertain mistakes. The squared error, at the right, is four times as large for twice the error.
 """
 
 import matplotlib.pyplot as plt
