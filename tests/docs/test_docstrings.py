@@ -180,5 +180,6 @@ class TestRunner:
         assert alike("a ... 5 rows", "a b 3 c 5 rows")
         assert not alike("a ... 5 rows", "a b 5 c 3 rows")
         assert not alike("a ... 5 rows", "a b 5 columns")
+        assert not alike("# ... 5 rows", "# b 7 rows")
         assert alike("array([1., 2.])", "array([0.99, 2.  ])")
         assert not alike("array([1., 2.])", "array([0.9, 2. ])")

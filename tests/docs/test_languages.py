@@ -56,6 +56,8 @@ def test_c_compiles_and_runs(block, readers):
     run([compiler, *WARNINGS, "-Wno-unused-variable", "main.c", *sources, "-lm", "-o", "main"], reader.folder)
     if "int main(" in block.text:
         compare(block, run([reader.folder / "main"], reader.folder))
+    else:
+        assert output_of(block) is None, "a block without `main` prints nothing"
     for source in sources:  # the command that the page shows for the self-test of such a file
         define = f"-D{source[:-2].upper()}_SELF_TEST"
         run([compiler, *WARNINGS, define, source, "-lm", "-o", "self_test"], reader.folder)

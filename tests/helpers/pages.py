@@ -21,6 +21,14 @@ PROGRAMS = "distributed-recipes.md"  # whole programs, which a test of their own
 FENCE = re.compile(
     r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<text>.*?)^ *(?P=fence)[`~]* *$", re.M | re.S
 )
+# Code that `FENCE` does not find: in HTML, in a quotation, in a fence of colons, behind a list's mark, in
+# reStructuredText, and indented below an empty line.
+UNFENCED = re.compile(
+    r"""^.*<(?:pre|code|script)\b.*$ | ^\s*>\s*(?:`{3}|~{3}|>>+\s).*$ | ^\s*(?:[-*+]|\d+\.)\s+(?:`{3}|~{3}).*$
+    | ^\s*:{3,}\s*\{(?!grid).*$ | ^.*\.\.\s+(?:code|code-block|sourcecode|doctest|literalinclude|parsed-literal)::.*$
+    | ^(?!\s*\.\.).*\w::\s*$ | (?<=\n)\s*\n(?:[ ]{4,}|\t)\S.*$""",
+    re.MULTILINE | re.VERBOSE,
+)
 DIRECTIVES = (
     "toctree",
     "include",
@@ -93,7 +101,8 @@ class Block(NamedTuple):
             return self.marks[0] if self.marks[0] in MARKS else None
         if self.text.startswith("$ "):
             return "transcript"
-        return "output" if self.above in ("python", "sh", "c", "js") else None
+        is_output = self.above in ("python", "sh", "c", "js") and not self.page.endswith(PROGRAMS)
+        return "output" if is_output else None
 
 
 def find_blocks(page, text):
@@ -123,6 +132,11 @@ def blocks_of(*kinds):
 def prose(page):
     """Return a page without its blocks of code."""
     return FENCE.sub("", PAGES[page])
+
+
+def find_unfenced(text):
+    """Return the lines of Markdown or reStructuredText that show code without a fence at the beginning of a line."""
+    return [match[0].strip() for match in UNFENCED.finditer(FENCE.sub("", text))]
 
 
 def here(path):

@@ -11,7 +11,8 @@ import re
 TOLERANCE = 0.05
 SMALLEST = 1e-6  # smaller differences of numbers that would be 0 in exact arithmetic
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
-POINT = re.compile(r"(?<=#)\.(?=[\s,\])]|$)")  # NumPy prints 1.0 as "1."
+HERE = "\N{BLACK SQUARE}"  # in place of a number
+POINT = re.compile(rf"(?<={HERE})\.(?=[\s,\])]|$)")  # NumPy prints 1.0 as "1."
 ANY = "\N{HORIZONTAL ELLIPSIS}"  # in place of `...`
 MARGIN = re.compile(r"(?<=[\[(])\s+|\s+(?=[\])])")  # spaces with which NumPy aligns columns
 
@@ -19,7 +20,7 @@ MARGIN = re.compile(r"(?<=[\[(])\s+|\s+(?=[\])])")  # spaces with which NumPy al
 def split(text):
     """The words of a text without its numbers, and the numbers."""
     numbers = [float(number.replace(",", "")) for number in NUMBER.findall(text)]
-    words = POINT.sub("", MARGIN.sub("", NUMBER.sub("#", text)))
+    words = POINT.sub("", MARGIN.sub("", NUMBER.sub(HERE, text)))
     return " ".join(words.split()), numbers
 
 
@@ -42,10 +43,10 @@ def alike(shown, output):
     if match is None:
         return False
     skipped = [match.span(i + 1) for i in range(len(match.groups()))]
-    places = (place.start() for place in re.finditer("#", found))
+    places = (place.start() for place in re.finditer(HERE, found))
     kept = [
         number
-        for number, place in zip(others, places, strict=False)
+        for number, place in zip(others, places, strict=True)
         if not any(start <= place < end for start, end in skipped)
     ]
-    return all(map(near, numbers, kept))
+    return all(near(a, b) for a, b in zip(numbers, kept, strict=True))
