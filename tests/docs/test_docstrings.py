@@ -9,15 +9,12 @@ import sys
 
 import compiled_nn as cnn
 import pytest
+from absent import absent
+from compiled_nn.spec import activations
 from docstrings import CHAPTERS, docstrings, documented, examples, has_docstring, in_chapter, names, sources
 from shown import alike
 
 from cnn_core.threads import chosen_num_threads
-
-LIBRARIES = (  # that an example may import; the tests run without them too
-    *("dask", "datasets", "distributed", "fastapi", "h5py", "keras", "matplotlib", "onnx", "onnxruntime"),
-    *("optuna", "pandas", "PIL", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "torch"),
-)
 
 
 class Checker(doctest.OutputChecker):
@@ -49,22 +46,13 @@ def run(tmp_path, monkeypatch):
                 pytest.skip(reason)
             raise error from None
 
+    registered = dict(activations._registered)
     yield run
+    activations._registered.clear()
+    activations._registered.update(registered)
     cnn.set_num_threads(n_threads)
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
-
-
-def absent(error):
-    """The library or the data that an example needs and that are not here, or None."""
-    text = str(error)
-    if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] in LIBRARIES:
-        return f"{error.name} is not installed"
-    if isinstance(error, ImportError) and "compiled-nn[" in text:
-        return text
-    if isinstance(error, FileNotFoundError) and "was not found. Looked in" in text:
-        return text.splitlines()[0]
-    return None
 
 
 @pytest.mark.filterwarnings(

@@ -66,10 +66,16 @@ class TestReader:
         with pytest.raises(ValueError, match="invalid literal"):
             Reader("error", tmp_path).output(0)
 
+    def test_an_example_that_prints_what_is_absent_is_skipped(self, monkeypatch, tmp_path):
+        block = "```python\nprint('needs X; pip install \"compiled-nn[x]\"')\n```\n"
+        monkeypatch.setitem(PAGES, "absent", block + "```text\n1\n```\n")
+        with pytest.raises(pytest.skip.Exception, match="needs X"):
+            Reader("absent", tmp_path).compare(0)
+
     def test_blocks_below_one_that_is_skipped_are_skipped_only_if_they_need_it(self, monkeypatch, tmp_path):
         text = "```python\nimport torch_of_nobody\n```\n```python\nprint(1)\n```\n```python\nnet\n```\n"
         monkeypatch.setitem(PAGES, "skipped", text)
-        monkeypatch.setattr("page_reader.NOT_INSTALLED_HERE", ("torch_of_nobody",))
+        monkeypatch.setattr("absent.LIBRARIES", ("torch_of_nobody",))
         reader = Reader("skipped", tmp_path)
         assert reader.output(1) == ["1"]
         for number in (0, 2):

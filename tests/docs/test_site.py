@@ -6,6 +6,8 @@ import runpy
 import subprocess
 import sys
 from collections import Counter
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import compiled_nn as cnn
@@ -118,10 +120,12 @@ class TestAddress:
     @pytest.mark.parametrize("address", ["", ADDRESS])
     def test_project_urls(self, address, tmp_path):
         pytest.importorskip("Cython")
-        pytest.importorskip("setuptools", minversion="77")
+        # Not imported here: setuptools does not start in a process that has imported another distutils.
+        if find_spec("setuptools") is None or int(version("setuptools").split(".")[0]) < 77:
+            pytest.skip("needs setuptools 77")
         (tmp_path / "python" / "compiled_nn").mkdir(parents=True)
-        version = (Path(cnn.__file__).parent / "_version.py").read_text(encoding="utf-8")
-        text = re.sub('^REPOSITORY = ".*?"', f'REPOSITORY = "{address}"', version, flags=re.MULTILINE)
+        module = (Path(cnn.__file__).parent / "_version.py").read_text(encoding="utf-8")
+        text = re.sub('^REPOSITORY = ".*?"', f'REPOSITORY = "{address}"', module, flags=re.MULTILINE)
         (tmp_path / "python" / "compiled_nn" / "_version.py").write_text(text, encoding="utf-8")
         for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
             (tmp_path / name).write_bytes((ROOT / name).read_bytes())

@@ -7,37 +7,11 @@ import warnings
 from typing import NamedTuple
 
 import pytest
+from absent import absent, absent_in
 from page_commands import lines_of, reason, run_command
 from pages import blocks
 from shown import alike
 
-# What a page may use and the tests need not have.
-NOT_INSTALLED_HERE = (
-    "dask",
-    "distributed",
-    "fastapi",
-    "huggingface_hub",
-    "joblib",
-    "keras",
-    "lightgbm",
-    "matplotlib",
-    "mlflow",
-    "onnx",
-    "onnxruntime",
-    "optuna",
-    "pandas",
-    "PIL",
-    "polars",
-    "pyarrow",
-    "safetensors",
-    "scipy",
-    "skl2onnx",
-    "sklearn",
-    "skops",
-    "skorch",
-    "threadpoolctl",
-    "torch",
-)
 # Keras converts its variables to arrays in a form that NumPy 2 will no longer accept.
 KERAS = "__array__ implementation doesn't accept a copy"
 DRAWN = re.compile("[\u2580-\u259f]|trained for")  # lines of charts, and times
@@ -119,7 +93,8 @@ class Reader:
     def compare(self, number):
         """Return the first difference between what the page shows and what is printed, or None.
 
-        Notes of a command, which it writes to stderr, need not be shown.
+        The test is skipped if the example has printed that a library is not installed. Notes of a command, which it
+        writes to stderr, need not be shown.
         """
         output, shown = self.output(number), self.examples[number].shown
         if self.examples[number].from_sh and not shown:
@@ -127,6 +102,8 @@ class Reader:
         found = differences(shown, output)
         if found and number in self.without_notes:
             found = differences(shown, self.without_notes[number]) and found
+        if found and (lack := absent_in(output)):
+            pytest.skip(lack)
         return found and f"{found}\n-- all of the output:\n" + "\n".join(output)
 
     def run(self, example):
@@ -151,12 +128,8 @@ class Reader:
         skipped = [outcome for outcome in self.outcomes if isinstance(outcome, pytest.skip.Exception)]
         if isinstance(error, NameError | FileNotFoundError) and skipped:
             raise skipped[0]
-        if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] in NOT_INSTALLED_HERE:
-            pytest.skip(f"{error.name} is not installed")
-        if isinstance(error, ImportError) and "compiled-nn[" in str(error):
-            pytest.skip(str(error))
-        if isinstance(error, FileNotFoundError) and "was not found. Looked in" in str(error):
-            pytest.skip(str(error).splitlines()[0])
+        if reason := absent(error):
+            pytest.skip(reason)
 
     @staticmethod
     def note(error, example, output):
