@@ -30,7 +30,9 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "compiled",
+    "names",
     "references",
+    "search_words",
     "sources",
 ]
 exclude_patterns = ["_build", "_ext", "_templates", "gallery", "examples/**/*.ipynb", "**.ipynb_checkpoints"]
@@ -88,6 +90,7 @@ html_title = f"compiled-nn {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["versions.js"]
+html_search_scorer = "_ext/search_scorer.js"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

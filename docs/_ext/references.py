@@ -1,16 +1,17 @@
-"""References of the site: links to files outside docs/, and names in docstrings.
+"""References of the site: links to files that are shown as pages, and names in docstrings.
 
 (a) Pages link to README.md, CHANGELOG.md and others by their place in the repository, so that the links also work where
     the Markdown is read. On the site they lead to the pages that show these files.
 (b) A public name can be imported from several modules, and a docstring uses the names that its module imports. A name
     that Sphinx does not find is imported, and the object decides which page is linked.
+(c) Pages link to the scripts of the gallery. On the site they lead to the pages that are made from the scripts.
 """
 
 import importlib
 import inspect
 from pathlib import Path
 
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import download_reference, pending_xref
 from sphinx.ext.autosummary import autosummary_table
 from sphinx.util.nodes import make_refnode
 
@@ -41,6 +42,16 @@ def link_shown_files(app, doctree):
         if path in SHOWN:
             node["reftarget"], node["refdomain"] = SHOWN[path], "doc"
             node["reftargetid"] = anchor or node.get("reftargetid")
+
+
+def link_gallery(app, doctree):
+    """Link scripts of the gallery to the pages made from them."""
+    for node in list(doctree.findall(download_reference)):
+        _, found, script = node["reftarget"].partition("gallery/")
+        if found and script.endswith(".py"):
+            target = f"/examples/{script.removesuffix('.py')}"
+            place = {"refdoc": app.env.docname, "refdomain": "std", "reftype": "doc", "refexplicit": True}
+            node.replace_self(pending_xref("", *node.children, reftarget=target, refwarn=True, **place))
 
 
 def remove_citations(app, doctree):
@@ -110,6 +121,7 @@ def resolve_by_object(app, env, node, contnode):
 
 def setup(app):
     app.connect("doctree-read", link_shown_files)
+    app.connect("doctree-read", link_gallery, priority=100)  # before Sphinx collects the files to copy
     app.connect("doctree-read", remove_citations)
     app.connect("missing-reference", resolve_by_object)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
