@@ -20,7 +20,7 @@ function makeWindow() {
   const window = {
     console, URLSearchParams,
     location: { search: "" },
-    localStorage: { getItem: () => null, removeItem() {} },
+    localStorage: { getItem: () => null, setItem() {}, removeItem() {} },
     document: {
       readyState: "loading", addEventListener() {}, getElementById: () => null, createElement: () => element,
       querySelector: () => null, querySelectorAll: () => [], documentElement: element, body: element,

@@ -30,7 +30,7 @@ LONGEST_LIST = 8
 def make_full_name(span, prefixed_only):
     """Return the full name that a code span can mean, or None."""
     match = SPAN.fullmatch(span)
-    if match is None:
+    if match is None or "__" in span:
         return None
     name, call = match.groups()
     first, _, rest = name.partition(".")
@@ -62,7 +62,7 @@ def list_names(doctree, page):
     found = Counter(filter(None, (make_full_name(span, page.startswith(OTHER_LIBRARIES)) for span in spans)))
     for block in doctree.findall(nodes.literal_block):
         text = block.astext()
-        found.update(make_full_name(name, True) for name in IN_CODE.findall(text))
+        found.update(filter(None, (make_full_name(name, True) for name in IN_CODE.findall(text))))
         for module, names in IMPORTED.findall(text):
             found.update(f"{module}.{name.strip()}" for name in names.split(",") if name.strip())
     return found
