@@ -1,8 +1,7 @@
 """Links between the pages in Markdown and the reference.
 
-(a) In the text of a page, a code span that is a public name (`cnn.Network`, `Network.fit`, `train_test_split`) is a link
-    to the page of the name, once in each section. A single word in lower case, such as `load`, needs `cnn.` before it
-    or `()` after it.
+(a) In the text of a page, a code span that is a public name (`cnn.Network`, `Network.fit`) is linked to the page of the
+    name, once in each section. A single word in lower case, such as `load`, needs `cnn.` before it or `()` after it.
 (b) The page of a name lists the pages whose text or code has the name most often.
 """
 
@@ -18,7 +17,9 @@ from sphinx.util.nodes import make_refnode
 LINKED = ("start/", "guide/", "cookbook/", "tutorials/", "migrating/", "internals/", "reference/")
 LISTED = ("start/", "guide/", "cookbook/", "tutorials/", "migrating/", "examples/")
 NOT_LISTED = ("start/features", "examples/index")
-OTHER_LIBRARIES = "migrating/"  # pages that also have names of other libraries: a name without prefix is not linked
+OTHER_LIBRARIES = (
+    "migrating/"  # pages that also have names of other libraries: a name without prefix is not linked
+)
 GENERATED = "reference/api/generated/"
 SPAN = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(\(.*\))?", re.DOTALL)
 IN_CODE = re.compile(r"\b(?:cnn|compiled_nn|cnn_core)(?:\.[A-Za-z_]\w*)+")
@@ -83,7 +84,9 @@ def forget(app, env, page):
 
 
 def merge(app, env, pages, other):
-    env.names_of_pages.update({page: other.names_of_pages[page] for page in pages if page in other.names_of_pages})
+    env.names_of_pages.update(
+        {page: other.names_of_pages[page] for page in pages if page in other.names_of_pages}
+    )
 
 
 def link_names(app, doctree, page, find, objects):

@@ -1,10 +1,10 @@
 // Order of the results of the search. Sphinx gives all pages that contain a word the same score, and sorts them by
-// their titles. Here pages in the order of work come before the reference, and lists of everything come last.
+// their titles. Here guides and recipes come before the reference, and pages with lists of everything come last.
 var Scorer = {
   score: ([page, , , , score, , kind]) => {
     const boosts = {
-      "start/": 3, "guide/": 3, "cookbook/": 3, "tutorials/": 2, "examples/": 2, "migrating/": 2,
-      "reference/faq": 2, "reference/glossary": 2, "reference/errors": 2,
+      "start/": 3, "guide/": 3, "cookbook/": 3, "start/features": 0, "tutorials/": 2, "examples/": 2, "migrating/": 1,
+      "reference/faq": 2, "reference/glossary": 2, "reference/errors": kind === "text" ? -3 : 2,
       "reference/messages": -4, "reference/changelog": -4, "internals/": -1, "internals/contributing": -4,
     };
     const starts = Object.keys(boosts).filter((start) => page.startsWith(start));
