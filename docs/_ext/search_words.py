@@ -35,6 +35,17 @@ def add_entries(app, doctree):
         doctree.insert(0, index(entries=entries))
 
 
+def restore_entries(app):
+    """Add the entries of pages that this build has not written: the search index of Sphinx has lost them."""
+    index_entries = getattr(getattr(app.builder, "indexer", None), "_index_entries", {})
+    for page, found in list_words().items():
+        if page in app.env.all_docs:
+            entries = {(words, anchor, "main") for words, anchor in found}
+            index_entries[page] = sorted(entries.union(index_entries.get(page, ())))
+    return ()
+
+
 def setup(app):
     app.connect("doctree-read", add_entries)
+    app.connect("html-collect-pages", restore_entries)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -175,6 +175,47 @@ class TestVersions:
         assert (published / ".nojekyll").exists()
 
 
+class TestWords:
+    """The searches of docs/start/tasks.md, and the code spans that are linked to the reference."""
+
+    def test_no_search_is_in_two_rows(self):
+        pytest.importorskip("sphinx")
+        words = runpy.run_path(str(DOCS / "_ext" / "search_words.py"))["list_words"]()
+        searches = [search for entries in words.values() for search, _ in entries]
+        assert len(searches) > 200
+        assert [search for search, count in Counter(searches).items() if count > 1] == []
+        assert [
+            search for search in searches if search != search.lower().strip() or search.count(" ") > 6
+        ] == []
+        pages = [f"{page}.md" for page in words if not page.startswith("examples/")]
+        pages += [
+            page.replace("examples/", "gallery/") + ".py" for page in words if page.startswith("examples/")
+        ]
+        assert [page for page in pages if not (DOCS / page).exists()] == []
+
+    @pytest.mark.parametrize(
+        ("span", "name"),
+        [
+            ("cnn.load", "compiled_nn.load"),
+            ("cnn.load('net.safetensors')", "compiled_nn.load"),
+            ("load()", "compiled_nn.load"),
+            ("load", None),
+            ("Network.fit", "compiled_nn.Network.fit"),
+            ("train_test_split", "compiled_nn.train_test_split"),
+            ("cnn_core.stack.Stack", "cnn_core.stack.Stack"),
+            ("epochs=5", None),
+            ("cnn.__version__", None),
+        ],
+    )
+    def test_names_in_code_spans(self, span, name, monkeypatch):
+        pytest.importorskip("sphinx")
+        monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+        make_full_name = runpy.run_path(str(DOCS / "_ext" / "names.py"))["make_full_name"]
+        assert make_full_name(span, prefixed_only=False) == name
+        prefixed = name if span.startswith(("cnn", "cnn_core")) else None
+        assert make_full_name(span, prefixed_only=True) == prefixed
+
+
 def test_wrong_links_are_found(tmp_path):
     script = ROOT / ".ci" / "links.py"
     if not script.exists():
