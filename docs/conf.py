@@ -37,7 +37,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext", "_templates", "gallery", "examples/**/*.ipynb", "**.ipynb_checkpoints"]
 templates_path = ["_templates"]
-lexers["trace"] = lexers["csv"] = TextLexer()
+suppress_warnings = ["sphinx_gallery.space_in_filename"]  # the path of the clone may contain one
+lexers["csv"] = TextLexer()
 
 # Markdown and notebooks. Notebooks are shown with the output that is stored in them.
 nb_execution_mode = "off"
