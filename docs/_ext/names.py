@@ -17,13 +17,13 @@ from sphinx.util.nodes import make_refnode
 LINKED = ("start/", "guide/", "cookbook/", "tutorials/", "migrating/", "internals/", "reference/")
 LISTED = ("start/", "guide/", "cookbook/", "tutorials/", "migrating/", "examples/")
 NOT_LISTED = ("start/features", "examples/index")
-OTHER_LIBRARIES = (
-    "migrating/"  # pages that also have names of other libraries: a name without prefix is not linked
-)
+OTHER_LIBRARIES = "migrating/"  # pages with names of other libraries: names without prefix are not linked
 GENERATED = "reference/api/generated/"
 SPAN = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(\(.*\))?", re.DOTALL)
-IN_CODE = re.compile(r"\b(?:cnn|compiled_nn|cnn_core)(?:\.[A-Za-z_]\w*)+")
-IMPORTED = re.compile(r"^from ((?:compiled_nn|cnn_core)[\w.]*) import ([\w, ]+)", re.MULTILINE)
+IMPORT = re.compile(r"^import ((?:compiled_nn|cnn_core)[\w.]*) as (\w+)", re.MULTILINE)
+IMPORT_FROM = re.compile(
+    r"^from ((?:compiled_nn|cnn_core)[\w.]*) import (?:\(([^)]*)\)|([\w, ]+))", re.MULTILINE
+)
 PREFIXES = {"cnn": "compiled_nn", "compiled_nn": "compiled_nn", "cnn_core": "cnn_core"}
 LONGEST_LIST = 8
 
@@ -57,15 +57,23 @@ def make_finder(objects):
     return find
 
 
+def list_imports(code):
+    """Return {name in the code: full name} for what a page imports from the library."""
+    found = {name: module for module, name in IMPORT.findall(code)}
+    for module, *lists in IMPORT_FROM.findall(code):
+        for item in re.findall(r"\w+(?: as \w+)?", " ".join(lists)):
+            name, _, other = item.partition(" as ")
+            found[other or name] = f"{module}.{name}"
+    return found
+
+
 def list_names(doctree, page):
     """Return a Counter of the full names, documented or not, in the text and the code of a page."""
     spans = (node.astext() for node in doctree.findall(nodes.literal))
     found = Counter(filter(None, (make_full_name(span, page.startswith(OTHER_LIBRARIES)) for span in spans)))
-    for block in doctree.findall(nodes.literal_block):
-        text = block.astext()
-        found.update(filter(None, (make_full_name(name, True) for name in IN_CODE.findall(text))))
-        for module, names in IMPORTED.findall(text):
-            found.update(f"{module}.{name.strip()}" for name in names.split(",") if name.strip())
+    code = "\n".join(block.astext() for block in doctree.findall(nodes.literal_block))
+    for local, full in {"cnn": "compiled_nn", "cnn_core": "cnn_core", **list_imports(code)}.items():
+        found.update(full + rest for rest in re.findall(rf"(?<![\w.]){local}\b((?:\.[A-Za-z]\w*)*)", code))
     return found
 
 
