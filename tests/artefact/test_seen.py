@@ -176,7 +176,7 @@ def table():
         "sold": np.datetime64("2024-01-01") + RNG.integers(0, 300, 300),
         "rooms": RNG.integers(1, 6, 300).astype(float),
     }
-    columns["sold"][3], columns["city"][:3] = np.datetime64("NaT"), "Rom"
+    columns["sold"][3], columns["city"][:3] = np.datetime64("NaT", "D"), "Rom"
     return columns
 
 

@@ -446,7 +446,7 @@ def array(values):
         found[:] = values
         return found
     if any(isinstance(value, np.datetime64) for value in present):
-        return np.array([D("NaT") if value is None else value for value in values], "datetime64[us]")
+        return np.array([D("NaT", "D") if value is None else value for value in values], "datetime64[us]")
     if len(present) == len(values):
         return np.array(values)
     return np.array([math.nan if value is None else value for value in values], np.float64)

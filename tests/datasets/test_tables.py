@@ -36,12 +36,12 @@ ROWS = {
     "day": (
         [datetime.date(2024, 1, 2), None, datetime.date(1969, 1, 2)],
         US,
-        [D("2024-01-02"), D("NaT"), D("1969-01-02")],
+        [D("2024-01-02"), D("NaT", "D"), D("1969-01-02")],
     ),
     "when": (
         [datetime.datetime(2024, 1, 2, 3, 4), None, None],
         US,
-        [D("2024-01-02T03:04"), D("NaT"), D("NaT")],
+        [D("2024-01-02T03:04"), D("NaT", "D"), D("NaT", "D")],
     ),
     "none": ([None, None, None], "f8", [np.nan] * 3),
 }
@@ -181,7 +181,7 @@ def test_excel_files(tmp_path):
         "n": ("i8", [1, 2]),
         "f": ("f8", [1.5, 1.234]),
         "t": ("O", ["007", None]),
-        "d": (US, [D("2024-01-02T03:04"), D("NaT")]),
+        "d": (US, [D("2024-01-02T03:04"), D("NaT", "D")]),
         "b": ("?", [True, False]),
         "g": ("f8", [np.nan, 3]),
     }

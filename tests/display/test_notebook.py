@@ -114,7 +114,7 @@ def people(m=60):
         "age": [20 + i % 31 for i in range(m)],
         "<city> & more of a name with 40 characters": ["Bonn", "Ulm", None] * (m // 3),
         "id": [f"C{i:03}" for i in range(m)],
-        "since": [np.datetime64("2024-01-31") - i // 2 for i in range(m)],
+        "since": [np.datetime64("2024-01-31") - np.timedelta64(i // 2, "D") for i in range(m)],
         "note": ["x"] * m,
     }
 

@@ -166,7 +166,7 @@ def test_tables_of_every_kind_give_the_same_model(kind, table):
 def test_missing_numbers_and_unknown_categories(table):
     columns, y = table
     model = classifier().fit(columns, y)
-    new = {"size": [np.nan, 0.5], "city": ["Rome", None], "day": [np.datetime64("NaT")] * 2}
+    new = {"size": [np.nan, 0.5], "city": ["Rome", None], "day": [np.datetime64("NaT", "D")] * 2}
     assert np.isfinite(model.predict_proba(new)).all()
 
 

@@ -158,7 +158,7 @@ def test_dates_in_a_column_of_numbers():
 rng = np.random.default_rng(0)
 ROWS = 200
 DAYS = np.datetime64("2023-01-01") + rng.integers(0, 700, ROWS)
-DAYS[::9] = np.datetime64("NaT")
+DAYS[::9] = np.datetime64("NaT", "D")
 X = Table(
     {"d": DAYS, "c": np.array(["a", "b", None], object)[rng.integers(0, 3, ROWS)], "n": rng.normal(size=ROWS)}
 )

@@ -65,7 +65,7 @@ def cut(X, ends):
 
 
 def day(i, start="2024-01-30"):
-    return np.datetime64(start) + int(i)
+    return np.datetime64(start) + np.timedelta64(int(i), "D")
 
 
 KINDS = {
@@ -93,7 +93,7 @@ KINDS = {
     "dates": lambda rng, m: np.array([day(i) for i in rng.integers(0, 400, m)], "datetime64[s]"),
     "date": lambda rng, m: np.array([day(0)] * m, "datetime64[s]"),
     "missing dates": lambda rng, m: np.array(
-        [day(i) if i > 30 else np.datetime64("NaT") for i in rng.integers(0, 99, m)], "datetime64[us]"
+        [day(i) if i > 30 else np.datetime64("NaT", "D") for i in rng.integers(0, 99, m)], "datetime64[us]"
     ),
     "objects": lambda rng, m: np.array([None if i % 7 == 0 else int(i) for i in range(m)], object),
     "mixed numbers": lambda rng, m: np.array(

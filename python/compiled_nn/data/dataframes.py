@@ -160,7 +160,7 @@ def as_column(column: Any) -> Array:
         inner = getattr(dtype, "pyarrow_dtype", dtype)
         if kind == "M" and hasattr(inner, "tz"):  # else dates without a time of Arrow, which become objects
             local = column if inner.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-            return np.asarray(local.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT")))
+            return np.asarray(local.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT", "us")))
     array = np.asarray(column)
     return np.where(column.isna(), np.array(None, object), array) if _is_object(array) else array
 

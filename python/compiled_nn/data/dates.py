@@ -84,14 +84,13 @@ def read(column: Array | Coded, where: str) -> Array:
     if column.dtype.kind != "M":
         kind = "numbers" if column.dtype.kind in "biuf" else cells.kind_of_array(column)
         raise TypeError(f"{where} holds {kind}, not dates.{_REMEDY}")
-    result = column.astype(UNIT)
     if np.datetime_data(column.dtype)[0] in ("Y", "M", "W", "D", "h", "m", "s", "ms"):
-        beyond = result.astype(column.dtype) != column  # the product with the unit has overflowed
-        beyond &= ~np.isnat(column)
+        years = column.astype("datetime64[Y]").astype(np.int64)
+        beyond = (np.abs(years) >= _YEARS) & ~np.isnat(column)
         if beyond.any():
             row = int(np.argmax(beyond))
             raise ValueError(f"{where} has a date beyond the range of {UNIT} in row {row}: {column[row]}.")
-    return result
+    return column.astype(UNIT)
 
 
 def _of_values(distinct: Coded, where: str) -> Array:

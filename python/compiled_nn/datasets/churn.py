@@ -96,7 +96,7 @@ def _columns(rng: Generator, m: int) -> list[list[str]]:
         - 1.3
     )
     leaves = rng.random(m) < 1 / (1 + np.exp(-logit))
-    signup = (_LAST_DAY - days).tolist()
+    signup = (_LAST_DAY - days.astype("timedelta64[D]")).tolist()
     return [
         [f"C{number:06d}" for number in rng.permutation(m) + 100_000],
         _gaps(rng, [f"{day:%d.%m.%Y}" for day in signup], _SIGNUP_GAPS),

@@ -194,7 +194,7 @@ def _of_numbers(
     leap = _leap_day(int(moments.min()), int(moments.max()))
     moments[1] = moments[1] if leap is None else leap
     dates: Array = moments.view("datetime64[us]")
-    dates[missing] = np.datetime64("NaT")
+    dates[missing] = np.datetime64("NaT", "us")
     return dates
 
 
@@ -204,7 +204,7 @@ def _leap_day(first: int, last: int) -> int | None:
     for year in range(years[0], min(years[1], years[0] + 8) + 1):
         if year % 4 == 0 and (year % 100 or year % 400 == 0):
             moment = int(
-                (np.datetime64(year - 1970, "Y").astype("datetime64[D]") + 59)
+                (np.datetime64(year - 1970, "Y").astype("datetime64[D]") + np.timedelta64(59, "D"))
                 .astype("datetime64[us]")
                 .view("i8")
             )

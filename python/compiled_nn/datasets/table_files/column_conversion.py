@@ -305,7 +305,7 @@ def _booleans(cells: Cells, levels: list[str], codes: Array, missing: frozenset[
 
 def _dates(cells: Cells, levels: list[str], codes: Array, form: str, missing: frozenset[str]) -> Array:
     present = [i for i, level in enumerate(levels) if level not in missing]
-    found = np.full(len(levels), np.datetime64("NaT"), "datetime64[us]")
+    found = np.full(len(levels), "NaT", "datetime64[us]")
     values, bad = date_formats.parse([levels[i] for i in present], form)
     if values is None:
         cell = levels[present[bad]]
