@@ -8,9 +8,13 @@ from page_reader import Reader
 
 
 @pytest.fixture(scope="session", autouse=True)
-def pictures_without_a_screen():
+def neither_screen_nor_colours():
+    """Pictures are not shown, and programs do not colour what they print."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MPLBACKEND", "Agg")
+        patch.setenv("NO_COLOR", "1")
+        for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):
+            patch.delenv(name, raising=False)
         yield
 
 
