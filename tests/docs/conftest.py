@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 from page_reader import Reader
+from settings import restored_settings
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,14 +21,21 @@ def neither_screen_nor_colours():
 
 @pytest.fixture(scope="session")
 def readers(tmp_path_factory):
-    """The reader of each page, with a folder of its own."""
+    """Reader of each page, in a separate folder."""
     return cache(lambda page: Reader(page, tmp_path_factory.mktemp("page")))
 
 
 @pytest.fixture(autouse=True)
 def same_environment():
-    """What an example changes in `os.environ` does not reach other tests."""
+    """Restore the environment variables after each test."""
     before = dict(os.environ)
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def same_settings():
+    """Restore the settings of the process after each module."""
+    with restored_settings():
+        yield

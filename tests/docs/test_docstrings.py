@@ -5,16 +5,12 @@ import importlib
 import inspect
 import os
 import re
-import sys
 
-import compiled_nn as cnn
 import pytest
 from absent import absent
-from compiled_nn.spec import activations
 from docstrings import CHAPTERS, docstrings, documented, examples, has_docstring, in_chapter, names, sources
+from settings import restored_settings
 from shown import alike
-
-from cnn_core.threads import chosen_num_threads
 
 
 class Checker(doctest.OutputChecker):
@@ -30,7 +26,6 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
-    n_threads = chosen_num_threads()
 
     def run(name, text):
         test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
@@ -46,13 +41,8 @@ def run(tmp_path, monkeypatch):
                 pytest.skip(reason)
             raise error from None
 
-    registered = dict(activations._registered)
-    yield run
-    activations._registered.clear()
-    activations._registered.update(registered)
-    cnn.set_num_threads(n_threads)
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
+    with restored_settings():
+        yield run
 
 
 @pytest.mark.filterwarnings(

@@ -9,7 +9,7 @@ OF_AN_EXTRA = 'pip install "compiled-nn['  # part of each message about a librar
 
 
 def absent(error):
-    """Return what an example lacks, or None if its error is another one."""
+    """Return the reason to skip an example with this error, or None if the error is a fault."""
     text = str(error)
     if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] in LIBRARIES:
         return f"{error.name} is not installed"
