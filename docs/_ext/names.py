@@ -1,7 +1,7 @@
 """Links between the pages in Markdown and the reference.
 
-(a) In the text of a page, a code span that is a public name (`cnn.Network`, `Network.fit`) is linked to the page of the
-    name, once in each section. A single word in lower case, such as `load`, needs `cnn.` before it or `()` after it.
+(a) In the text of a page, a code span that is a public name, such as `cnn.Network` or `EarlyStopping`, is linked to the
+    page of the name, once in each section. A single word in lower case, such as `load`, needs `cnn.` before it or `()` after it.
 (b) The page of a name lists the pages whose text or code has the name most often.
 """
 
@@ -49,10 +49,16 @@ def make_finder(objects):
         if full in objects:
             return full
         value = find_object(full)
-        if value is None or not callable(value):
-            return None
         last = full.rpartition(".")[2]
-        return next((n for n in objects if n.rpartition(".")[2] == last and find_object(n) is value), None)
+        if callable(value):
+            return next(
+                (n for n in objects if n.rpartition(".")[2] == last and find_object(n) is value), None
+            )
+        # A class or a function of a module, such as `EarlyStopping`, without the name of the module.
+        ending = full.removeprefix("compiled_nn")
+        named = [name for name, entry in objects.items() if name.endswith(ending) and not entry.aliased]
+        kinds = {objects[n].objtype for n in named}
+        return named[0] if len(named) == 1 and kinds <= {"class", "function", "method"} else None
 
     return find
 

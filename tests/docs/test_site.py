@@ -9,6 +9,7 @@ from collections import Counter
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import compiled_nn as cnn
 import docstrings
@@ -214,6 +215,19 @@ class TestWords:
         assert make_full_name(span, prefixed_only=False) == name
         prefixed = name if span.startswith(("cnn", "cnn_core")) else None
         assert make_full_name(span, prefixed_only=True) == prefixed
+
+    def test_names_are_found_without_their_module(self, monkeypatch):
+        pytest.importorskip("sphinx")
+        monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+        entries = {
+            "compiled_nn.callbacks.EarlyStopping": SimpleNamespace(objtype="class", aliased=False),
+            "compiled_nn.callbacks.stopping.EarlyStopping": SimpleNamespace(objtype="class", aliased=True),
+            "compiled_nn.Network.seed": SimpleNamespace(objtype="attribute", aliased=False),
+        }
+        find = runpy.run_path(str(DOCS / "_ext" / "names.py"))["make_finder"](entries)
+        assert find("compiled_nn.EarlyStopping") == "compiled_nn.callbacks.EarlyStopping"
+        assert find("compiled_nn.seed") is None
+        assert find("compiled_nn.nothing") is None
 
 
 def test_wrong_links_are_found(tmp_path):
