@@ -1,7 +1,8 @@
 """Links between the pages in Markdown and the reference.
 
 (a) In the text of a page, a code span that is a public name, such as `cnn.Network` or `EarlyStopping`, is linked to the
-    page of the name, once in each section. A single word in lower case, such as `load`, needs `cnn.` before it or `()` after it.
+    page of the name, once in each section. A single word in lower case, such as `load`, needs `cnn.` before it
+    or `()` after it.
 (b) The page of a name lists the pages whose text or code has the name most often.
 """
 
