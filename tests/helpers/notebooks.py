@@ -7,6 +7,7 @@ tutorials.
 
 import argparse
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -43,9 +44,11 @@ def execute(path, folder):
 
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(folder)}}
+    # with another backend than that of notebooks, figures of matplotlib would not be shown
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     NotebookClient(
         notebook, timeout=TIMEOUT, kernel_name="python3", resources=resources, record_timing=False
-    ).execute()
+    ).execute(env=environment)
     return clean(json.loads(nbformat.writes(notebook)))
 
 
