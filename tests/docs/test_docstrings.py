@@ -1,13 +1,13 @@
 """Docstrings: the examples of every public name run and print what they show, and every public name has one."""
 
 import doctest
-import importlib
 import inspect
 import os
+import pkgutil
 import re
 
 import pytest
-from absent import absent
+from absent import KERAS, absent
 from docstrings import CHAPTERS, docstrings, documented, examples, has_docstring, in_chapter, names, sources
 from settings import restored_settings
 from shown import alike
@@ -24,7 +24,6 @@ class Checker(doctest.OutputChecker):
 def run(tmp_path, monkeypatch):
     """Function (name, docstring) that runs the examples of a docstring in a separate folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
 
     def run(name, text):
@@ -45,9 +44,7 @@ def run(tmp_path, monkeypatch):
         yield run
 
 
-@pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)  # of Keras
+@pytest.mark.filterwarnings(f"ignore:{KERAS}:DeprecationWarning")
 @pytest.mark.parametrize("name", sorted(examples()))
 def test_examples_run_and_print_what_they_show(name, run):
     for owner, docstring in docstrings(name).items():
@@ -100,16 +97,11 @@ def related(text):
 
 def is_object(path):
     """Whether a dotted name is that of a module, or of something in one."""
-    parts = path.split(".")
-    for n in range(len(parts), 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:n]))
-            for part in parts[n:]:
-                found = getattr(found, part)
-        except (ImportError, AttributeError):
-            continue
-        return True
-    return False
+    try:
+        pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return True
 
 
 @pytest.mark.parametrize("name", sorted(names()))

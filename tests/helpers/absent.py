@@ -5,6 +5,9 @@ LIBRARIES = (
     *("matplotlib", "mlflow", "onnx", "onnxruntime", "optuna", "pandas", "PIL", "polars", "pyarrow"),
     *("safetensors", "scipy", "skl2onnx", "sklearn", "skops", "skorch", "threadpoolctl", "torch"),
 )
+# Warning of Keras, which converts its variables to arrays in a form that NumPy 2 will no longer accept.
+KERAS = "__array__ implementation doesn't accept a copy"
+NO_DATA = "was not found. Looked in"  # part of each message about absent data
 OF_AN_EXTRA = 'pip install "compiled-nn['  # part of each message about a library that an extra installs
 
 
@@ -15,7 +18,7 @@ def absent(error):
         return f"{error.name} is not installed"
     if isinstance(error, ImportError) and OF_AN_EXTRA in text:
         return text
-    if isinstance(error, FileNotFoundError) and "was not found. Looked in" in text:
+    if isinstance(error, FileNotFoundError) and NO_DATA in text:
         return text.splitlines()[0]
     return None
 

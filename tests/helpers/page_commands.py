@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from absent import NO_DATA, OF_AN_EXTRA
 from pages import ROOT, blocks, here
 
 # Commands that are run, each in the folder of its page and after the blocks above it.
@@ -170,10 +171,10 @@ def run_command(command):
         done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True)
     else:
         done = subprocess.run([found, *words[1:]], env=environment, capture_output=True, text=True)
-    absent = re.search(".*was not found. Looked in", done.stderr + done.stdout)
+    absent = re.search(f".*{NO_DATA}", done.stderr + done.stdout)
     if absent is not None:
         pytest.skip(absent[0])
-    if done.returncode and 'pip install "compiled-nn[' in done.stderr:  # a library that an extra installs
+    if done.returncode and OF_AN_EXTRA in done.stderr:
         pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines(), done.stdout.splitlines()

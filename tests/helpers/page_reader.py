@@ -7,13 +7,11 @@ import warnings
 from typing import NamedTuple
 
 import pytest
-from absent import absent, absent_in
+from absent import KERAS, absent, absent_in
 from page_commands import lines_of, reason, run_command
 from pages import blocks
 from shown import alike
 
-# Keras converts its variables to arrays in a form that NumPy 2 will no longer accept.
-KERAS = "__array__ implementation doesn't accept a copy"
 DRAWN = re.compile("[\u2580-\u259f]|trained for")  # lines of charts, and times
 RAISED = re.compile(r"(\w+\.)*(\w+(Error|Exception|Warning|Interrupt)): ")
 
@@ -116,10 +114,8 @@ class Reader:
             with contextlib.redirect_stdout(output), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", KERAS)
                 exec(compile(example.text, f"line {example.line}", "exec"), self.names)
-        except (ModuleNotFoundError, ImportError, FileNotFoundError, NameError) as error:
-            self.skip_if_absent(error)
-            self.note(error, example, output)
         except Exception as error:
+            self.skip_if_absent(error)
             self.note(error, example, output)
         return output.getvalue().splitlines()
 

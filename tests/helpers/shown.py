@@ -29,12 +29,6 @@ def near(a, b):
     return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=SMALLEST)
 
 
-def printed(line, output):
-    """Whether a line is among the lines of an output, with numbers that are about the same."""
-    words, numbers = split(line)
-    return any(words == found and all(map(near, numbers, others)) for found, others in map(split, output))
-
-
 def alike(shown, output):
     """Whether an output is the text that a docstring shows, with numbers that are about the same."""
     words, numbers = split(shown.replace("...", ANY))

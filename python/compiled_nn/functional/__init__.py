@@ -86,34 +86,43 @@ __all__ = [
     "update_parameters",
 ]
 
-_MODULES = {
-    "activations": (
-        "activate",
-        "derivative",
-        "relu",
-        "relu_backward",
-        "relu_deriv",
-        "relu_forward",
-        "sigmoid",
-        "sigmoid_backward",
-        "sigmoid_deriv",
-        "sigmoid_forward",
-        "sigmoid_prime",
-        "softmax",
-    ),
-    "costs": ("accuracy", "compute_cost", "cross_entropy", "one_hot"),
-    "layers": (
-        "L_model_backward",
-        "L_model_forward",
-        "linear_activation_backward",
-        "linear_activation_forward",
-        "linear_backward",
-        "linear_forward",
-    ),
-    "networks": ("back_prop", "forward_prop", "gradients", "initialise_parameters", "predict"),
-    "parameters": ("initialize_parameters", "initialize_parameters_deep", "update_parameters"),
-}
-
 __getattr__, __dir__ = lazy.attach(
-    __name__, {name: module for module, names in _MODULES.items() for name in names}
+    __name__,
+    {
+        **dict.fromkeys(
+            (
+                "activate",
+                "derivative",
+                "relu",
+                "relu_backward",
+                "relu_deriv",
+                "relu_forward",
+                "sigmoid",
+                "sigmoid_backward",
+                "sigmoid_deriv",
+                "sigmoid_forward",
+                "sigmoid_prime",
+                "softmax",
+            ),
+            "activations",
+        ),
+        **dict.fromkeys(("accuracy", "compute_cost", "cross_entropy", "one_hot"), "costs"),
+        **dict.fromkeys(
+            (
+                "L_model_backward",
+                "L_model_forward",
+                "linear_activation_backward",
+                "linear_activation_forward",
+                "linear_backward",
+                "linear_forward",
+            ),
+            "layers",
+        ),
+        **dict.fromkeys(
+            ("back_prop", "forward_prop", "gradients", "initialise_parameters", "predict"), "networks"
+        ),
+        **dict.fromkeys(
+            ("initialize_parameters", "initialize_parameters_deep", "update_parameters"), "parameters"
+        ),
+    },
 )

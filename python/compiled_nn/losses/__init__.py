@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..common import checks
+from ..common import checks, lazy
 from ..common.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -78,20 +77,22 @@ ValueLossName: TypeAlias = Literal[
     "mse", "squared_error", "mae", "huber", "log_cosh", "poisson", "gamma", "tweedie", "quantile", "gaussian_nll"
 ]  # fmt: skip
 LossName: TypeAlias = Literal[ClassLossName, ValueLossName]
-_HOMES = {
-    "Loss": "base",
-    **dict.fromkeys(("BinaryCrossEntropy", "SoftmaxCrossEntropy", "Focal", "Ordinal"), "classes"),
-}
+_import, __dir__ = lazy.attach(
+    __name__,
+    {
+        "Loss": "base",
+        **dict.fromkeys(("BinaryCrossEntropy", "Focal", "Ordinal", "SoftmaxCrossEntropy"), "classes"),
+        **dict.fromkeys(
+            ("CustomLoss", "Gamma", "GaussianNLL", "Huber", "LogCosh", "MeanAbsoluteError"), "values"
+        ),
+        **dict.fromkeys(("MeanSquaredError", "Poisson", "Quantile", "SquaredError", "Tweedie"), "values"),
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a loss when it is first used, because most programs use only one."""
-    if name == "LOSSES":
-        return _defaults()
-    if name not in __all__:
-        hint = "" if name.startswith("_") else did_you_mean(name, __all__, "losses")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'values')}"), name)
+    """Return `LOSSES`, or a loss, which is imported when it is first used, because most programs use only one."""
+    return _defaults() if name == "LOSSES" else _import(name)
 
 
 @cache
@@ -185,7 +186,3 @@ def from_config(config: Any) -> Any:
     names = [field.name for field in fields(kind)]
     parameters = checks.fields("loss", config, ("name", *names))
     return kind(**{name: parameters[name] for name in names})
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -79,36 +79,41 @@ __all__ = [
     "tweedie_deviance",
 ]
 
-_MODULES = {
-    "curves": ("calibration_curve", "precision_recall_curve", "roc_curve"),
-    "deviances": ("gamma_deviance", "poisson_deviance", "tweedie_deviance"),
-    "labels": (
-        "accuracy",
-        "balanced_accuracy",
-        "confusion",
-        "confusion_matrix",
-        "f1",
-        "matthews",
-        "precision",
-        "recall",
-    ),
-    "probabilities": ("brier", "ece", "log_loss", "top_k_accuracy"),
-    "ranking": ("average_precision", "roc_auc"),
-    "report": ("classification_report",),
-    "scorers": ("Metric", "resolve"),
-    "values": (
-        "d2_pinball",
-        "mae",
-        "mape",
-        "max_error",
-        "median_absolute_error",
-        "mse",
-        "pinball",
-        "r2_score",
-        "rmse",
-    ),
-}
-
 __getattr__, __dir__ = lazy.attach(
-    __name__, {name: module for module, names in _MODULES.items() for name in names}
+    __name__,
+    {
+        **dict.fromkeys(("calibration_curve", "precision_recall_curve", "roc_curve"), "curves"),
+        **dict.fromkeys(("gamma_deviance", "poisson_deviance", "tweedie_deviance"), "deviances"),
+        **dict.fromkeys(
+            (
+                "accuracy",
+                "balanced_accuracy",
+                "confusion",
+                "confusion_matrix",
+                "f1",
+                "matthews",
+                "precision",
+                "recall",
+            ),
+            "labels",
+        ),
+        **dict.fromkeys(("brier", "ece", "log_loss", "top_k_accuracy"), "probabilities"),
+        **dict.fromkeys(("average_precision", "roc_auc"), "ranking"),
+        "classification_report": "report",
+        **dict.fromkeys(("Metric", "resolve"), "scorers"),
+        **dict.fromkeys(
+            (
+                "d2_pinball",
+                "mae",
+                "mape",
+                "max_error",
+                "median_absolute_error",
+                "mse",
+                "pinball",
+                "r2_score",
+                "rmse",
+            ),
+            "values",
+        ),
+    },
 )

@@ -55,25 +55,24 @@ __all__ = [
     "WeightImagesDisplay",
 ]
 
-_MODULES = {
-    "activations": ("ActivationDisplay",),
-    "boundary": ("DecisionBoundaryDisplay",),
-    "confusion": ("ConfusionMatrixDisplay",),
-    "curves": ("LossCurveDisplay", "ScoreCurveDisplay"),
-    "dependence": ("PartialDependenceDisplay",),
-    "images": ("ImageGridDisplay", "WeightImagesDisplay"),
-    "importances": ("PermutationImportanceDisplay",),
-    "intervals": ("IntervalDisplay",),
-    "learning": ("LearningCurveDisplay",),
-    "losses": ("LossFunctionDisplay",),
-    "precision_recall": ("PrecisionRecallDisplay",),
-    "prediction_errors": ("PredictionErrorDisplay",),
-    "predictions": ("PredictionGridDisplay",),
-    "probabilities": ("ProbabilityBarsDisplay",),
-    "reliability": ("CalibrationDisplay",),
-    "roc": ("RocCurveDisplay",),
-}
-
 __getattr__, __dir__ = lazy.attach(
-    __name__, {name: module for module, names in _MODULES.items() for name in names}
+    __name__,
+    {
+        "ActivationDisplay": "activations",
+        "DecisionBoundaryDisplay": "boundary",
+        "ConfusionMatrixDisplay": "confusion",
+        **dict.fromkeys(("LossCurveDisplay", "ScoreCurveDisplay"), "curves"),
+        "PartialDependenceDisplay": "dependence",
+        **dict.fromkeys(("ImageGridDisplay", "WeightImagesDisplay"), "images"),
+        "PermutationImportanceDisplay": "importances",
+        "IntervalDisplay": "intervals",
+        "LearningCurveDisplay": "learning",
+        "LossFunctionDisplay": "losses",
+        "PrecisionRecallDisplay": "precision_recall",
+        "PredictionErrorDisplay": "prediction_errors",
+        "PredictionGridDisplay": "predictions",
+        "ProbabilityBarsDisplay": "probabilities",
+        "CalibrationDisplay": "reliability",
+        "RocCurveDisplay": "roc",
+    },
 )
