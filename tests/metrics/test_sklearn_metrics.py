@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from compiled_nn import metrics
+from compiled_nn.metrics.scorers import METRICS
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
@@ -216,7 +217,7 @@ def test_scorer_names_mean_the_same(rng):
     estimators = {"labels": Given((p[:, 1] > 0.4).astype(int), p), "values": Given(values * 1.1 + 0.1, None)}
     estimators["probabilities"] = estimators["labels"]
     compared = 0
-    for name in set(sklearn_metrics.get_scorer_names()) & set(metrics.scorers.METRICS):
+    for name in set(sklearn_metrics.get_scorer_names()) & set(METRICS):
         metric = metrics.resolve(name)
         if name == "top_k_accuracy":
             continue  # theirs refuses two classes with k=2
