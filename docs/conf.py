@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
 from gallery_pictures import find_examples  # noqa: E402  in docs/_ext
-from sources import REPOSITORY, make_source_link  # noqa: E402  in docs/_ext
+from sources import REPOSITORY, make_edit_link, make_source_link  # noqa: E402  in docs/_ext
 
 project = "compiled-nn"
 author = copyright = "The compiled-nn team"
@@ -110,7 +110,7 @@ html_theme_options = {
 }
 html_context = {
     "default_mode": "auto",
-    "edit_page_url_template": REPOSITORY + "/edit/main/docs/{{ file_name }}",
+    "edit_page_url_template": make_edit_link(REPOSITORY, "{{ file_name }}") or "",
 }
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 
 from docutils import nodes
-from references import find_object
+from references import find_documented, find_object
 from sphinx.addnodes import desc, desc_content
 from sphinx.util.nodes import make_refnode
 
@@ -49,12 +49,8 @@ def make_finder(objects):
     def find(full):
         if full in objects:
             return full
-        value = find_object(full)
-        last = full.rpartition(".")[2]
-        if callable(value):
-            return next(
-                (n for n in objects if n.rpartition(".")[2] == last and find_object(n) is value), None
-            )
+        if callable(find_object(full)):
+            return find_documented(objects, full)
         # A class or a function of a module, such as `EarlyStopping`, without the name of the module.
         ending = full.removeprefix("compiled_nn")
         named = [name for name, entry in objects.items() if name.endswith(ending) and not entry.aliased]

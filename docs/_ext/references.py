@@ -7,8 +7,8 @@
 (c) Pages link to the scripts of the gallery. On the site they lead to the pages that are made from the scripts.
 """
 
-import importlib
 import inspect
+import pkgutil
 from pathlib import Path
 
 from sphinx.addnodes import download_reference, pending_xref
@@ -64,16 +64,20 @@ def remove_citations(app, doctree):
 
 def find_object(name):
     """Return the object of a dotted name, or None."""
-    parts = name.split(".")
-    for size in range(len(parts), 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:size]))
-        except ImportError:
-            continue
-        for part in parts[size:]:
-            found = getattr(found, part, None)
-        return found
-    return None
+    try:
+        return pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def find_documented(objects, name):
+    """Return the documented name of the object that a full name means, among those with the same last part, or None."""
+    value, last = find_object(name), name.rpartition(".")[2]
+    if value is None or inspect.ismodule(value):
+        return None
+    return next(
+        (other for other in objects if other.rpartition(".")[2] == last and find_object(other) is value), None
+    )
 
 
 def list_candidates(node):
@@ -102,13 +106,8 @@ def resolve_by_object(app, env, node, contnode):
         return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode)
 
     for candidate in list_candidates(node):
-        last = candidate.rpartition(".")[2]
-        value = find_object(candidate)
-        if value is None or inspect.ismodule(value):
-            continue
-        for name in domain.objects:
-            if name.rpartition(".")[2] == last and find_object(name) is value:
-                return link(name)
+        if name := find_documented(domain.objects, candidate):
+            return link(name)
     # A table of summaries shows sentences of docstrings without the module that they are written in.
     kinds = domain.objtypes_for_role(node["reftype"]) or ()
     named = [
