@@ -27,6 +27,8 @@ INSTRUCTION_SETS = {
     "x86_v4": [*AVX2, *AVX512],
     "portable": [],
 }
+# Sets of the module `low_precision` alone, for processors whose other kernels are those of x86_v4.
+LOW_PRECISION_SETS = {"x86_bf16": [*AVX2, *AVX512, "-mavx512bf16", "-mavx512vnni"]}
 # Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
 # rounding in exp. Without -fno-ipa-cp GCC compiles the tables of tiles once more for each constant argument
 # (clang does not, and says that it ignores the flag). Without avoid-fma-max-bits=0, a later GCC (16) fuses sums of
@@ -59,6 +61,14 @@ def hot_extension(real: str, isa: str) -> Extension:
     )
 
 
+def low_precision_extension(isa: str) -> Extension:
+    return Extension(
+        f"cnn_core.{isa}.low_precision",
+        ["cnn_core/low_precision/low_precision.pyx"],
+        include_dirs=["cnn_core/low_precision", "cnn_core/kernels"],
+    )
+
+
 def cold_extension(concept: str) -> Extension:
     return Extension(
         f"cnn_core.{concept}",
@@ -72,6 +82,10 @@ def cold_extension(concept: str) -> Extension:
 def isa_of(extension: Extension) -> str:
     """The folder of a hot module below cnn_core; empty for a cold one."""
     return extension.name.removeprefix("cnn_core.").rpartition(".")[0]
+
+
+def flags_of(isa: str) -> list[str]:
+    return {**INSTRUCTION_SETS, **LOW_PRECISION_SETS}[isa]
 
 
 class BuildExt(build_ext):
@@ -109,7 +123,7 @@ class BuildExt(build_ext):
             extension.extra_compile_args = ["-g0", "-fno-asynchronous-unwind-tables"]
             if isa := isa_of(extension):
                 extension.extra_compile_args += HOT_FLAGS
-                for flag in INSTRUCTION_SETS[isa]:  # a universal build compiles each file for arm64 too
+                for flag in flags_of(isa):  # a universal build compiles each file for arm64 too
                     extension.extra_compile_args += ["-Xarch_x86_64", flag] if macos else [flag]
                 if aarch64 and not macos:  # GCC's first scheduling pass spills the tiles there
                     extension.extra_compile_args.append("-fno-schedule-insns")
@@ -123,7 +137,8 @@ class BuildExt(build_ext):
         clang = shutil.which("clang-cl")
         if clang is None:
             self.extensions = [e for e in self.extensions if not isa_of(e)] + [
-                hot_extension(real, "portable") for real in REALS
+                *(hot_extension(real, "portable") for real in REALS),
+                low_precision_extension("portable"),
             ]
             return
         self.compiler.initialize(self.plat_name)
@@ -132,9 +147,7 @@ class BuildExt(build_ext):
         for extension in self.extensions:
             extension.extra_compile_args = [f"--target={processor}-pc-windows-msvc"]
             if isa := isa_of(extension):
-                extension.extra_compile_args += [
-                    f"/clang:{flag}" for flag in [*HOT_FLAGS, *INSTRUCTION_SETS[isa]]
-                ]
+                extension.extra_compile_args += [f"/clang:{flag}" for flag in [*HOT_FLAGS, *flags_of(isa)]]
                 extension.define_macros.append(("CYTHON_INLINE", "__inline __attribute__((always_inline))"))
 
     def cythonize_extensions(self) -> None:
@@ -176,8 +189,9 @@ def description() -> str:
 
 
 hot = [hot_extension(real, isa) for isa in INSTRUCTION_SETS for real in REALS]
+low_precision = [low_precision_extension(isa) for isa in (*INSTRUCTION_SETS, *LOW_PRECISION_SETS)]
 setup(
-    ext_modules=[*hot, *map(cold_extension, COLD)],
+    ext_modules=[*hot, *low_precision, *map(cold_extension, COLD)],
     cmdclass={"build_ext": BuildExt},
     project_urls=project_urls(),
     long_description=description(),

@@ -2,12 +2,16 @@
 
 The kernels are compiled once for each instruction set; at import the best one for this processor is chosen. The
 environment variable ``CNN_CORE_ISA``, or ``COMPILED_NN_ISA``, chooses another one by its name; "baseline" is the one
-that runs on most processors.
+that runs on most processors. Kernels for bfloat16 and int8 have more instruction sets, of which
+``CNN_CORE_LOW_PRECISION`` chooses another one by its name.
 
 Attributes
 ----------
 isa : str
     Instruction set in use: "x86_v4", "x86_v3", "x86_v2" or "portable".
+low_precision : str
+    Instruction set in use for bfloat16 and int8: that of `isa`; in place of "x86_v4" the best one of "x86_amx",
+    "x86_bf16" and "x86_v4".
 
 Examples
 --------
@@ -20,7 +24,7 @@ import os
 from importlib.machinery import EXTENSION_SUFFIXES
 
 try:
-    from cnn_core.cpu import supported
+    from cnn_core.cpu import supported, supported_low_precision
 except ImportError as error:
     raise ImportError(
         "cnn_core is not built here: install it (pip install .), or leave the source folder if a wheel is installed"
@@ -41,14 +45,33 @@ def available() -> tuple[str, ...]:
     >>> len(cnn_core.available()) >= 1, set(cnn_core.available()) <= set(cnn_core.cpu.supported())
     (True, True)
     """
+    return _built(supported(), "kernels_f32")
+
+
+def available_low_precision() -> tuple[str, ...]:
+    """Instruction sets for bfloat16 and int8 of this build that this processor can run, best first.
+
+    Returns
+    -------
+    tuple of str
+        Names, as those of :func:`cnn_core.cpu.supported_low_precision`.
+
+    Examples
+    --------
+    >>> import cnn_core
+    >>> cnn_core.low_precision in cnn_core.available_low_precision()
+    True
+    """
+    return _built(supported_low_precision(), "low_precision")
+
+
+def _built(names: tuple[str, ...], module: str) -> tuple[str, ...]:
+    """Those of the instruction sets whose module is in this build."""
     folder = os.path.dirname(os.path.abspath(__file__))
     return tuple(
         name
-        for name in supported()
-        if any(
-            os.path.exists(os.path.join(folder, name, "kernels_f32" + suffix))
-            for suffix in EXTENSION_SUFFIXES
-        )
+        for name in names
+        if any(os.path.exists(os.path.join(folder, name, module + suffix)) for suffix in EXTENSION_SUFFIXES)
     )
 
 
@@ -72,4 +95,17 @@ def _choose() -> str:
     return wanted
 
 
+def _choose_low_precision() -> str:
+    wanted = os.environ.get("CNN_CORE_LOW_PRECISION")
+    if not wanted and isa != "x86_v4":
+        return isa
+    names = available_low_precision()
+    if wanted and wanted not in names:
+        raise ImportError(
+            f"CNN_CORE_LOW_PRECISION is {wanted!r}; this build on this processor has {', '.join(map(repr, names))}"
+        )
+    return wanted or names[0]
+
+
 isa: str = _choose()
+low_precision: str = _choose_low_precision()

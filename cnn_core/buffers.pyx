@@ -13,8 +13,10 @@ from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
 
-from cnn_core import isa
+import cnn_core
+from cnn_core.cpu import permit_tiles
 
+from cnn_core.kernel_tables cimport LowPrecisionKernels
 from cnn_core.threads cimport MOST_THREADS, current_threads
 from cnn_core.types cimport (
     FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, ROW_GROUP, UINT8, UINT16, UINT32, UINT64)
@@ -39,7 +41,22 @@ cdef enum:
 
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
     """Table that the kernels of the instruction set in use export as `concept`."""
-    return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{isa}.kernels_{real}"), concept), capsule)
+    return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{cnn_core.isa}.kernels_{real}"), concept), capsule)
+
+
+cdef LowPrecisionKernels *_low_precision = NULL
+
+
+cdef LowPrecisionKernels *low_precision_kernels() except NULL:
+    """Table of the instruction set for low precision; that of the next one if the system refuses the tiles of AMX. The
+    permission is requested when the table is first needed, not while importing, since it changes the process."""
+    global _low_precision
+    if _low_precision == NULL:
+        if cnn_core.low_precision == "x86_amx" and not permit_tiles():
+            cnn_core.low_precision = cnn_core.available_low_precision()[1]
+        module = import_module(f"cnn_core.{cnn_core.low_precision}.low_precision")
+        _low_precision = <LowPrecisionKernels *>PyCapsule_GetPointer(module.kernels, "cnn_core.LowPrecisionKernels")
+    return _low_precision
 
 
 cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:

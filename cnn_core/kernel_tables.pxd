@@ -1,5 +1,7 @@
 """Tables of pointers to the kernels of one instruction set and type of real, which the cold modules fetch once."""
 
+from libc.stdint cimport int8_t
+
 from cnn_core.types cimport Net, Rows, Run, Shared, Team, poll_fn
 
 cdef struct DenseKernels:
@@ -64,3 +66,29 @@ cdef struct ArrayKernels:
     double (*multiply_add)(Py_ssize_t rounds, double *operations) noexcept nogil
     # reads `count` reals, a multiple of 256, `rounds` times
     double (*read_memory)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil
+
+cdef struct LowPrecisionKernels:
+    # Operands: A has rows lda bytes apart, a multiple of 64; B is packed in panels of 16 columns, [k/2][16][2] bfloat16
+    # or [k/4][16][4] int8. k is padded with zeros to 32 bfloat16 or 64 int8: the functions write the padding too. C, D,
+    # scale and bias have whole panels of 16 columns; the others are read and written within their sizes.
+    # A[m, k] = X[m, k] in bfloat16
+    void (*round_rows)(Py_ssize_t m, Py_ssize_t k, const float *x, Py_ssize_t ldx, void *a,
+                       Py_ssize_t lda) noexcept nogil
+    # A[m, k] = X[k, m]^T in bfloat16
+    void (*round_columns)(Py_ssize_t m, Py_ssize_t k, const float *x, Py_ssize_t ldx, void *a,
+                          Py_ssize_t lda) noexcept nogil
+    # packed = B[k, n] in bfloat16
+    void (*pack)(Py_ssize_t k, Py_ssize_t n, const float *b, Py_ssize_t ldb, void *packed) noexcept nogil
+    # packed = B[n, k]^T in bfloat16
+    void (*pack_transposed)(Py_ssize_t k, Py_ssize_t n, const float *b, Py_ssize_t ldb, void *packed) noexcept nogil
+    # C[m, n] = D + A B; ldd = 0 repeats a row of D, and D NULL means zeros
+    void (*multiply)(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
+                     const float *d, Py_ssize_t ldd, float *c, Py_ssize_t ldc) noexcept nogil
+    # A[m, k] = clamp(round(X[m, k] * factor + shift), 0, 255) in uint8; NaN becomes 0
+    void (*quantize_rows)(Py_ssize_t m, Py_ssize_t k, const float *x, Py_ssize_t ldx, const float *factor,
+                          const float *shift, bint for_each_column, void *a, Py_ssize_t lda) noexcept nogil
+    # packed = B[k, n], numbers in -127..127
+    void (*pack_int8)(Py_ssize_t k, Py_ssize_t n, const int8_t *b, Py_ssize_t ldb, void *packed) noexcept nogil
+    # C[m, n] = bias[n] + scale[n] * (A B), for k up to 65,000
+    void (*multiply_int8)(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
+                          const float *scale, const float *bias, float *c, Py_ssize_t ldc) noexcept nogil

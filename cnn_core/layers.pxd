@@ -2,7 +2,7 @@
 
 cimport numpy as cnp
 
-from cnn_core.kernel_tables cimport DenseKernels
+from cnn_core.kernel_tables cimport DenseKernels, LowPrecisionKernels
 from cnn_core.types cimport Net, Pieces, Rows
 
 cdef struct Poll:                   # of a long computation: see `polling.pyx`
@@ -32,6 +32,7 @@ cdef bint poll_run(void *poller, int rank, double flops) noexcept nogil
 cdef int raise_signal(Poll *poll) except -1
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
+cdef LowPrecisionKernels *low_precision_kernels() except NULL
 
 
 cdef class Block:

@@ -1,4 +1,4 @@
-/* A vector of reals for the instruction set this file is compiled for: the only C of the project.
+/* A vector of reals for the instruction set this file is compiled for: with `low_precision.h` the only C of the project.
 
    The widest register decides: 64 bytes with AVX-512, 32 with AVX, 16 with SSE or NEON, and one lane (plain scalars)
    for a compiler without vector extensions. CNN_DOUBLE selects double. To Cython `vec` is an arithmetic type, so that

@@ -21,7 +21,11 @@ BLOCK = re.compile(
     r"currentmodule:: (\S+)\n\n\.\. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n(.*?)```",
     re.DOTALL,
 )
-ATTRIBUTES = ("compiled_nn.__version__", "cnn_core.isa")  # strings, which the text of a page describes
+ATTRIBUTES = (
+    "compiled_nn.__version__",
+    "cnn_core.isa",
+    "cnn_core.low_precision",
+)  # strings, which the text of a page describes
 ADDRESS = "https://example.org/owner/name"
 
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="this copy of the sources has no docs")

@@ -31,7 +31,7 @@ def listed(module):
 
 def core_names():
     """The public names of each module of `cnn_core`: those of its stub."""
-    yield cnn_core, ["available", "isa"]
+    yield cnn_core, ["available", "available_low_precision", "isa", "low_precision"]
     for path in sorted(PACKAGES[1].glob("*.pyi")):
         names = [getattr(node, "name", "_") for node in ast.parse(path.read_text(encoding="utf-8")).body]
         yield importlib.import_module(f"cnn_core.{path.stem}"), [name for name in names if name[0] != "_"]

@@ -13,8 +13,18 @@ import cnn_core
 CORE = Path(cnn_core.__file__).parent
 OBJDUMP = shutil.which("objdump")
 # Registers of 512 bits and masks; of 256 bits; instructions of AVX on registers of any size.
+TILES, BF16 = r"%tmm", r"\bv\w*bf16|\bvpdp"
 AVX512, AVX = r"%zmm|%k[1-7]\b|%[xy]mm(?:1[6-9]|2\d|3[01])\b", r"%[yz]mm|\bv[a-z0-9]+\s.*%xmm"
-FORBIDDEN = {"x86_v4": None, "x86_v3": AVX512, "x86_v2": AVX, "portable": AVX, "cnn_core": AVX}
+FORBIDDEN = {
+    "x86_amx": None,
+    "x86_bf16": TILES,
+    "x86_v4": f"{TILES}|{BF16}",
+    "x86_v3": AVX512,
+    "x86_v2": AVX,
+    "portable": AVX,
+    "cnn_core": AVX,
+}
+NEEDED = {"x86_amx": TILES, "x86_bf16": BF16, "x86_v4": AVX512}
 MODULES = sorted(CORE.rglob("*.so"))
 
 pytestmark = [
@@ -34,11 +44,11 @@ def found(path, pattern):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix().split(".")[0])
 def test_no_module_has_instructions_beyond_its_set(path):
-    pattern = FORBIDDEN[path.parent.name]
-    if pattern is None:
-        assert found(path, AVX512)  # the patterns find what they are for
-    else:
-        assert found(path, pattern) == []
+    isa = path.parent.name
+    if FORBIDDEN[isa] is not None:
+        assert found(path, FORBIDDEN[isa]) == []
+    if isa in NEEDED:
+        assert found(path, NEEDED[isa])  # the patterns find what they are for
 
 
 def test_modules_and_patterns():
@@ -53,3 +63,9 @@ def test_modules_and_patterns():
         ("verr   %ax", False, False),
     ):
         assert (bool(re.search(AVX, text)), bool(re.search(AVX512, text))) == (avx, avx512), text
+    for text in (
+        "vdpbf16ps %zmm0,%zmm1,%zmm2",
+        "vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2",
+        "vpdpbusd %zmm0,%zmm1,%zmm2",
+    ):
+        assert re.search(BF16, text)

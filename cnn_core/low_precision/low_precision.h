@@ -1,0 +1,126 @@
+/* Operations of low precision on vectors: rounding to bfloat16, and sums of products of two bfloat16 or four int8.
+
+   A word is a lane of 32 bits: two bfloat16, the first in the low half, or four bytes. */
+#ifndef CNN_LOW_PRECISION_H
+#define CNN_LOW_PRECISION_H
+#include "vec.h"
+
+#if !defined(VECTORS)
+#define ROWS 1
+typedef uint32_t uvec;
+typedef uint16_t halves;
+typedef uint8_t quarters;
+#define CONVERT(x, type) ((type)(x))
+#else
+#define ROWS (LANES == 16 ? 8 : LANES == 8 ? 4 : 2)
+typedef uint32_t uvec __attribute__((vector_size(VBYTES)));
+typedef uint16_t halves __attribute__((vector_size(VBYTES / 2)));
+typedef uint8_t quarters __attribute__((vector_size(VBYTES / 4)));
+#define CONVERT(x, type) __builtin_convertvector(x, type)
+#endif
+#define PARTS (16 / LANES)
+#define PANELS (LANES == 16 ? 3 : 1)
+
+INL ivec w_load(const void *p) { ivec w; memcpy(&w, p, sizeof w); return w; }
+INL void w_store(void *p, ivec w) { memcpy(p, &w, sizeof w); }
+INL vec w_real(ivec w) { return v_real(w); }
+INL ivec w_bits(vec x) { return v_bits(x); }
+INL ivec w_set1(const void *p) {
+  int32_t word;
+  memcpy(&word, p, sizeof word);
+  return word - (ivec){0};
+}
+INL vec w_to_real(ivec w) { return CONVERT(w, vec); }
+
+/* The first n numbers at p, n >= 0, zeros in the other lanes; nothing behind them is read. */
+INL vec v_load_first(const real *p, Py_ssize_t n) {
+  if (n >= LANES) return v_load(p);
+#if defined(__AVX512F__)
+  return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX__)
+  return (vec)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(FIRST + LANES - n)));
+#else
+  real lanes[LANES] = {0};
+  for (Py_ssize_t i = 0; i < n; i++) lanes[i] = p[i];
+  return v_load(lanes);
+#endif
+}
+
+/* bfloat16 in the high half of each lane: to nearest, ties to even. NaN stays NaN, a subnormal number becomes 0. */
+INL uvec rounded(vec x) {
+  uvec bits = (uvec)v_bits(x), size = bits & 0x7fffffffu, up = bits + 0x7fffu + ((bits >> 16) & 1u);
+#ifdef VECTORS
+  uvec nan = (uvec)(size > 0x7f800000u), small = (uvec)(size < 0x00800000u);
+#else
+  uvec nan = 0u - (size > 0x7f800000u), small = 0u - (size < 0x00800000u);
+#endif
+  up = (up & ~nan) | ((bits | 0x00400000u) & nan);
+  return (up & ~small) | (bits & 0x80000000u & small);
+}
+/* Words of a bfloat16 of `first` and one of `second`. */
+INL ivec w_pairs(vec first, vec second) {
+#ifdef __AVX512BF16__
+  static const int16_t ORDER[32] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+                                    8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  __m512bh both = _mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+  return (ivec)_mm512_permutexvar_epi16(_mm512_loadu_si512(ORDER), (__m512i)both);
+#else
+  return (ivec)((rounded(first) >> 16) | (rounded(second) & 0xffff0000u));
+#endif
+}
+/* Numbers of `low`, then those of `high`, as bfloat16 in this order. */
+INL ivec w_row(vec low, vec high) {
+#ifdef __AVX512BF16__
+  return (ivec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+#else
+  halves both[2] = {CONVERT(rounded(low) >> 16, halves), CONVERT(rounded(high) >> 16, halves)};
+  return w_load(both);
+#endif
+}
+/* clamp(round(x * factor + shift), 0, 255) as bytes; 0 for NaN. */
+INL void store_quantized(void *p, vec x, vec factor, vec shift) {
+  vec y = v_rounded(x * factor) + shift, zero = v_set1(0), most = v_set1(255);
+  y = v_select(v_lt(zero, y), y, zero);
+  y = v_select(v_lt(most, y), most, y) + v_set1(0x1p23f);
+  quarters q = CONVERT((uvec)v_bits(y) & 0xffu, quarters);
+  memcpy(p, &q, sizeof q);
+}
+
+/* sum + products of the pairs of a and b, the second pair first. */
+INL ivec dot_bfloat16(ivec sum, ivec a, ivec b) {
+#ifdef __AVX512BF16__
+  return (ivec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+  uvec high = 0xffff0000u - (uvec){0};
+  vec odd = v_real(sum) + v_real((ivec)((uvec)a & high)) * v_real((ivec)((uvec)b & high));
+  return v_bits(odd + v_real((ivec)((uvec)a << 16)) * v_real((ivec)((uvec)b << 16)));
+#endif
+}
+
+#if defined(VECTORS) && defined(__SSE2__)
+typedef int16_t words16 __attribute__((vector_size(VBYTES)));
+typedef uint16_t uwords16 __attribute__((vector_size(VBYTES)));
+/* Sums of the products of two neighbouring int16. */
+INL ivec madd(words16 a, words16 b) {
+#if defined(__AVX512F__)
+  return (ivec)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX__)
+  return (ivec)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#else
+  return (ivec)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#endif
+}
+#endif
+/* sum + products of the four uint8 of a and int8 of b, exactly. */
+INL ivec dot_int8(ivec sum, ivec a, ivec b) {
+#if defined(__AVX512VNNI__)
+  return (ivec)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#elif defined(VECTORS) && defined(__SSE2__)
+  sum += madd((words16)((uwords16)a & 0xff), (words16)((uwords16)b << 8) >> 8);
+  return sum + madd((words16)((uwords16)a >> 8), (words16)b >> 8);
+#else
+  for (int i = 0; i < 32; i += 8) sum += (ivec)(((uvec)a >> i) & 0xffu) * ((ivec)((uvec)b << (24 - i)) >> 24);
+  return sum;
+#endif
+}
+#endif

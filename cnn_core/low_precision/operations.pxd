@@ -1,0 +1,20 @@
+"""The operations of `low_precision.h`, declared for Cython."""
+
+from cnn_core.kernels.vec cimport ivec, real, vec
+
+cdef extern from "low_precision.h" nogil:
+    enum: ROWS                              # of a tile
+    enum: PARTS                             # vectors in 16 columns
+    enum: PANELS                            # of a tile: 16 columns each
+    ivec w_load(const void *) noexcept
+    void w_store(void *, ivec) noexcept
+    ivec w_set1(const void *) noexcept      # the word there, in all lanes
+    vec w_real(ivec) noexcept               # the same bits
+    ivec w_bits(vec) noexcept
+    vec w_to_real(ivec) noexcept            # the same numbers
+    vec v_load_first(const real *, Py_ssize_t n) noexcept
+    ivec w_pairs(vec first, vec second) noexcept
+    ivec w_row(vec low, vec high) noexcept
+    void store_quantized(void *, vec x, vec factor, vec shift) noexcept
+    ivec dot_bfloat16(ivec total, ivec a, ivec b) noexcept
+    ivec dot_int8(ivec total, ivec a, ivec b) noexcept

@@ -1,0 +1,108 @@
+"""The products: tiles of ROWS rows and PANELS panels of 16 columns, whose sums stay in registers while k runs."""
+
+cdef enum:
+    BFLOAT16, INT8      # kinds of operands
+
+cdef struct Factors:
+    Py_ssize_t words            # of k
+    const char *a
+    Py_ssize_t lda              # bytes
+    const char *b               # first panel of a tile
+    const real *d               # bfloat16: rows ldd apart
+    Py_ssize_t ldd
+    const real *scale           # int8: for each column
+    const real *bias
+    real *c
+    Py_ssize_t ldc
+
+
+cdef inline void tile(const int kind, const int M, const int N, const Factors *f) noexcept nogil:
+    """C[M, N panels] = D + A B; for int8 bias + scale * (A B)."""
+    cdef ivec acc[8][12]
+    cdef ivec column[12]
+    cdef ivec word
+    cdef int i, j
+    cdef Py_ssize_t _
+    cdef const char *a = f.a
+    cdef const char *b = f.b
+    cdef Py_ssize_t lda = f.lda, panel = 64*f.words
+    for i in range(M):
+        for j in range(N*PARTS):
+            acc[i][j] = w_bits(v_load(f.d + i*f.ldd + j*LANES)) if kind == BFLOAT16 else w_bits(v_set1(0))
+    for _ in range(f.words):
+        for j in range(N*PARTS):
+            column[j] = w_load(b + j // PARTS * panel + j % PARTS * 4*LANES)
+        for i in range(M):
+            word = w_set1(a + i*lda)
+            for j in range(N*PARTS):
+                acc[i][j] = dot_bfloat16(acc[i][j], word, column[j]) if kind == BFLOAT16 else (
+                    dot_int8(acc[i][j], word, column[j]))
+        a += 4
+        b += 64
+    for i in range(M):
+        for j in range(N*PARTS):
+            if kind == BFLOAT16:
+                v_store(f.c + i*f.ldc + j*LANES, w_real(acc[i][j]))
+            else:
+                v_store(f.c + i*f.ldc + j*LANES, v_rounded(w_to_real(acc[i][j]) * v_load(f.scale + j*LANES))
+                        + v_load(f.bias + j*LANES))
+
+
+cdef inline void tile_column(const int kind, const int N, Py_ssize_t m, Factors f) noexcept nogil:
+    """`tile` for m rows."""
+    cdef int rows
+    while m > 0:
+        if m >= ROWS:
+            rows = ROWS
+            tile(kind, ROWS, N, &f)
+        else:
+            rows = 1
+            tile(kind, 1, N, &f)
+        f.a += rows*f.lda
+        f.d += rows*f.ldd
+        f.c += rows*f.ldc
+        m -= rows
+
+
+cdef inline void product(const int kind, Py_ssize_t m, Py_ssize_t n, Factors f) noexcept nogil:
+    """C[m, n] in whole panels."""
+    cdef int panels
+    while n > 0:
+        if n > 16*(PANELS - 1):
+            panels = PANELS
+            tile_column(kind, PANELS, m, f)
+        else:
+            panels = 1
+            tile_column(kind, 1, m, f)
+        f.b += panels * 64*f.words
+        if kind == INT8:
+            f.scale += 16*panels
+            f.bias += 16*panels
+        elif f.d != ZEROS:
+            f.d += 16*panels
+        f.c += 16*panels
+        n -= 16*panels
+
+
+cdef void multiply(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
+                   const real *d, Py_ssize_t ldd, real *c, Py_ssize_t ldc) noexcept nogil:
+    """C[m, n] = D[m, n] + A[m, k] B[k, n], of bfloat16; ldd = 0 repeats a row, and D NULL means zeros."""
+    cdef Factors f
+    cdef fp_state saved = flush_subnormals()
+    f.words, f.a, f.lda, f.b = padded(k, 32) // 2, <const char *>a, lda, <const char *>packed
+    f.d, f.ldd, f.c, f.ldc = d if d != NULL else ZEROS, ldd if d != NULL else 0, c, ldc
+    f.scale = f.bias = NULL
+    product(BFLOAT16, m, n, f)
+    restore_fp(saved)
+
+
+cdef void multiply_int8(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
+                        const real *scale, const real *bias, real *c, Py_ssize_t ldc) noexcept nogil:
+    """C[m, n] = bias[n] + scale[n] * (A[m, k] B[k, n]), of uint8 and int8."""
+    cdef Factors f
+    cdef fp_state saved = flush_subnormals()
+    f.words, f.a, f.lda, f.b = padded(k, 64) // 4, <const char *>a, lda, <const char *>packed
+    f.d, f.ldd, f.c, f.ldc = ZEROS, 0, c, ldc
+    f.scale, f.bias = scale, bias
+    product(INT8, m, n, f)
+    restore_fp(saved)
