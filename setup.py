@@ -27,8 +27,12 @@ INSTRUCTION_SETS = {
     "x86_v4": [*AVX2, *AVX512],
     "portable": [],
 }
+BF16 = ["-mavx512bf16", "-mavx512vnni"]
 # Sets of the module `low_precision` alone, for processors whose other kernels are those of x86_v4.
-LOW_PRECISION_SETS = {"x86_bf16": [*AVX2, *AVX512, "-mavx512bf16", "-mavx512vnni"]}
+LOW_PRECISION_SETS = {
+    "x86_bf16": [*AVX2, *AVX512, *BF16],
+    "x86_amx": [*AVX2, *AVX512, *BF16, "-mamx-tile", "-mamx-bf16", "-mamx-int8"],
+}
 # Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
 # rounding in exp. Without -fno-ipa-cp GCC compiles the tables of tiles once more for each constant argument
 # (clang does not, and says that it ignores the flag). Without avoid-fma-max-bits=0, a later GCC (16) fuses sums of

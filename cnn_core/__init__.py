@@ -18,6 +18,8 @@ Examples
 >>> import cnn_core
 >>> cnn_core.isa in cnn_core.available()  # the first one, unless an environment variable chooses another one
 True
+>>> cnn_core.low_precision in cnn_core.available_low_precision()
+True
 """
 
 import os

@@ -123,4 +123,50 @@ INL ivec dot_int8(ivec sum, ivec a, ivec b) {
   return sum;
 #endif
 }
+
+/* Tiles of AMX: 16 rows of 64 bytes. Numbers 0 to 3 hold sums, 4 and 5 rows of A, 6 and 7 panels of B. */
+#ifdef __AMX_TILE__
+#define TILES 1
+/* Tiles 0, 1 and 4 with `first` rows; 2, 3 and 5 with `second`. */
+INL void t_configure(int first, int second) {
+  struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } config = {1};
+  for (int i = 0; i < 8; i++) {
+    config.bytes[i] = 64;
+    config.rows[i] = (uint8_t)(i >= 6 ? 16 : i == 2 || i == 3 || i == 5 ? second : first);
+  }
+  __asm__ volatile("" : : "r"(&config) : "memory"); /* _tile_loadconfig declares the first bytes only */
+  _tile_loadconfig(&config);
+}
+INL void t_release(void) { _tile_release(); }
+#define T_CASES(operation) \
+  case 0: operation(0); break; case 1: operation(1); break; case 2: operation(2); break; case 3: operation(3); break; \
+  case 4: operation(4); break; case 5: operation(5); break; case 6: operation(6); break; case 7: operation(7); break;
+INL void t_load(const int tile, const void *p, Py_ssize_t stride) {
+#define LOAD(t) _tile_loadd(t, p, (size_t)stride)
+  switch (tile) { T_CASES(LOAD) }
+}
+INL void t_store(const int tile, void *p, Py_ssize_t stride) {
+#define STORE(t) _tile_stored(t, p, (size_t)stride)
+  switch (tile) { T_CASES(STORE) }
+}
+/* Tile `sum` += A B: tiles 4, or 5 for `second`, and 6 or 7, as `sum` is even or odd. */
+INL void t_dot(const int int8, const int sum, const int second) {
+#define DOT(s, a, b) if (int8) _tile_dpbusd(s, a, b); else _tile_dpbf16ps(s, a, b); break
+  switch (sum + 4 * second) {
+    case 0: DOT(0, 4, 6);
+    case 1: DOT(1, 4, 7);
+    case 2: DOT(2, 4, 6);
+    case 3: DOT(3, 4, 7);
+    case 6: DOT(2, 5, 6);
+    case 7: DOT(3, 5, 7);
+  }
+}
+#else
+#define TILES 0
+INL void t_configure(int first, int second) { (void)first; (void)second; }
+INL void t_release(void) {}
+INL void t_load(const int tile, const void *p, Py_ssize_t stride) { (void)tile; (void)p; (void)stride; }
+INL void t_store(const int tile, void *p, Py_ssize_t stride) { (void)tile; (void)p; (void)stride; }
+INL void t_dot(const int int8, const int sum, const int second) { (void)int8; (void)sum; (void)second; }
+#endif
 #endif

@@ -17,11 +17,12 @@ from cnn_core.kernels.vec cimport (
     LANES, ZEROS, flush_subnormals, fp_state, ivec, real, restore_fp, v_high, v_load, v_low, v_rounded, v_set1, v_store,
     vec)
 from cnn_core.low_precision.operations cimport (
-    PANELS, PARTS, ROWS, dot_bfloat16, dot_int8, store_quantized, v_load_first, w_bits, w_load, w_pairs, w_real, w_row,
-    w_set1, w_store, w_to_real)
+    PANELS, PARTS, ROWS, TILES, dot_bfloat16, dot_int8, store_quantized, t_configure, t_dot, t_load, t_release, t_store,
+    v_load_first, w_bits, w_load, w_pairs, w_real, w_row, w_set1, w_store, w_to_real)
 
 include "conversions.pyx"
 include "products.pyx"
+include "tiles.pyx"
 
 cdef LowPrecisionKernels exports
 exports.round_rows, exports.round_columns = round_rows, round_columns

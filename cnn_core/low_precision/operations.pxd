@@ -5,6 +5,7 @@ from cnn_core.kernels.vec cimport ivec, real, vec
 cdef extern from "low_precision.h" nogil:
     enum: ROWS                              # of a tile
     enum: PARTS                             # vectors in 16 columns
+    enum: TILES                             # 1 with AMX
     enum: PANELS                            # of a tile: 16 columns each
     ivec w_load(const void *) noexcept
     void w_store(void *, ivec) noexcept
@@ -18,3 +19,8 @@ cdef extern from "low_precision.h" nogil:
     void store_quantized(void *, vec x, vec factor, vec shift) noexcept
     ivec dot_bfloat16(ivec total, ivec a, ivec b) noexcept
     ivec dot_int8(ivec total, ivec a, ivec b) noexcept
+    void t_configure(int first, int second) noexcept
+    void t_release() noexcept
+    void t_load(const int tile, const void *, Py_ssize_t stride) noexcept
+    void t_store(const int tile, void *, Py_ssize_t stride) noexcept
+    void t_dot(const int int8, const int total, const int second) noexcept

@@ -82,27 +82,3 @@ cdef inline void product(const int kind, Py_ssize_t m, Py_ssize_t n, Factors f) 
             f.d += 16*panels
         f.c += 16*panels
         n -= 16*panels
-
-
-cdef void multiply(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
-                   const real *d, Py_ssize_t ldd, real *c, Py_ssize_t ldc) noexcept nogil:
-    """C[m, n] = D[m, n] + A[m, k] B[k, n], of bfloat16; ldd = 0 repeats a row, and D NULL means zeros."""
-    cdef Factors f
-    cdef fp_state saved = flush_subnormals()
-    f.words, f.a, f.lda, f.b = padded(k, 32) // 2, <const char *>a, lda, <const char *>packed
-    f.d, f.ldd, f.c, f.ldc = d if d != NULL else ZEROS, ldd if d != NULL else 0, c, ldc
-    f.scale = f.bias = NULL
-    product(BFLOAT16, m, n, f)
-    restore_fp(saved)
-
-
-cdef void multiply_int8(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
-                        const real *scale, const real *bias, real *c, Py_ssize_t ldc) noexcept nogil:
-    """C[m, n] = bias[n] + scale[n] * (A[m, k] B[k, n]), of uint8 and int8."""
-    cdef Factors f
-    cdef fp_state saved = flush_subnormals()
-    f.words, f.a, f.lda, f.b = padded(k, 64) // 4, <const char *>a, lda, <const char *>packed
-    f.d, f.ldd, f.c, f.ldc = ZEROS, 0, c, ldc
-    f.scale, f.bias = scale, bias
-    product(INT8, m, n, f)
-    restore_fp(saved)
