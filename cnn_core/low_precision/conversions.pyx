@@ -2,6 +2,7 @@
 
 cdef enum:
     BLOCK = 64          # bytes to whose multiple k is padded
+    ROWS_OF_B = 16      # that are packed together
 
 
 cdef inline Py_ssize_t padded(Py_ssize_t k, Py_ssize_t each) noexcept nogil:
@@ -47,37 +48,36 @@ cdef void round_columns(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ld
                         Py_ssize_t lda) noexcept nogil:
     """A[m, k] = X[k, m]^T."""
     cdef vec r[LANES]
-    cdef Py_ssize_t i = 0, p, end = padded(k, BLOCK // 2), n
+    cdef Py_ssize_t i, p = 0, end = padded(k, BLOCK // 2), n
     cdef int t
-    while i < m:
-        n = min(m - i, <Py_ssize_t>LANES)
-        p = 0
-        while p < end:
+    while p < end:      # rows of X are read from end to end
+        i = 0
+        while i < m:
+            n = min(m - i, <Py_ssize_t>LANES)
             for t in range(LANES):
                 r[t] = w_real(w_pairs(row_part(p + 2*t, k, n, x + i, ldx), row_part(p + 2*t + 1, k, n, x + i, ldx)))
             transpose(r)
             for t in range(LANES):
                 if t < n:
                     v_store(<real *>(<char *>a + (i + t)*lda + 2*p), r[t])
-            p += 2*LANES
-        i += LANES
+            i += LANES
+        p += 2*LANES
 
 
 cdef void pack(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *packed) noexcept nogil:
-    """Panels of B[k, n]."""
-    cdef Py_ssize_t j = 0, p, end = padded(k, BLOCK // 2)
-    cdef char *out = <char *>packed
-    cdef int g
-    while j < n:
-        p = 0
-        while p < end:
-            for g in range(PARTS):
-                w_store(out, w_pairs(
-                    row_part(p, k, max(n - j - g*LANES, 0), b + j + g*LANES, ldb),
-                    row_part(p + 1, k, max(n - j - g*LANES, 0), b + j + g*LANES, ldb)))
-                out += 4*LANES
-            p += 2
-        j += 16
+    """Panels of B[k, n]: a block of rows at a time, of all panels."""
+    cdef Py_ssize_t start = 0, j, p, end = padded(k, BLOCK // 2)
+    cdef char *out
+    cdef int t
+    while start < end:
+        for j in range(padded(n, 16) // LANES):
+            out = <char *>packed + j // PARTS * 32*end + j % PARTS * 4*LANES + 32*start
+            for t in range(ROWS_OF_B // 2):
+                p = start + 2*t
+                w_store(out, w_pairs(row_part(p, k, max(n - j*LANES, 0), b + j*LANES, ldb),
+                                     row_part(p + 1, k, max(n - j*LANES, 0), b + j*LANES, ldb)))
+                out += 64
+        start += ROWS_OF_B
 
 
 cdef void pack_transposed(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *packed) noexcept nogil:

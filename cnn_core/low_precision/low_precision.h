@@ -72,6 +72,15 @@ INL ivec w_pairs(vec first, vec second) {
 INL ivec w_row(vec low, vec high) {
 #ifdef __AVX512BF16__
   return (ivec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+#elif defined(__AVX512F__)
+  const uvec odd = {0x00030001, 0x00070005, 0x000b0009, 0x000f000d, 0x00130011, 0x00170015, 0x001b0019, 0x001f001d,
+                    0x00230021, 0x00270025, 0x002b0029, 0x002f002d, 0x00330031, 0x00370035, 0x003b0039, 0x003f003d};
+  return (ivec)_mm512_permutex2var_epi16((__m512i)rounded(low), (__m512i)odd, (__m512i)rounded(high));
+#elif defined(__AVX__)
+  __m256i both = _mm256_packus_epi32((__m256i)(rounded(low) >> 16), (__m256i)(rounded(high) >> 16));
+  return (ivec)_mm256_permute4x64_epi64(both, 0xd8);
+#elif defined(VECTORS) && defined(__SSE4_1__)
+  return (ivec)_mm_packus_epi32((__m128i)(rounded(low) >> 16), (__m128i)(rounded(high) >> 16));
 #else
   halves both[2] = {CONVERT(rounded(low) >> 16, halves), CONVERT(rounded(high) >> 16, halves)};
   return w_load(both);
@@ -80,10 +89,22 @@ INL ivec w_row(vec low, vec high) {
 /* clamp(round(x * factor + shift), 0, 255) as bytes; 0 for NaN. */
 INL void store_quantized(void *p, vec x, vec factor, vec shift) {
   vec y = v_rounded(x * factor) + shift, zero = v_set1(0), most = v_set1(255);
+#if defined(__AVX512F__)
+  (void)most;
+  __m512i whole = _mm512_cvtps_epu32(_mm512_max_ps((__m512)y, (__m512)zero)); /* of NaN and 0, max is the second */
+  _mm_storeu_si128((__m128i *)p, _mm512_cvtusepi32_epi8(whole));
+#else
   y = v_select(v_lt(zero, y), y, zero);
   y = v_select(v_lt(most, y), most, y) + v_set1(0x1p23f);
-  quarters q = CONVERT((uvec)v_bits(y) & 0xffu, quarters);
+  uvec whole = (uvec)v_bits(y) & 0xffu;
+#if defined(__AVX__)
+  __m128i words = _mm_packus_epi32(_mm256_castsi256_si128((__m256i)whole), _mm256_extracti128_si256((__m256i)whole, 1));
+  _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+#else
+  quarters q = CONVERT(whole, quarters);
   memcpy(p, &q, sizeof q);
+#endif
+#endif
 }
 
 /* sum + products of the pairs of a and b, the second pair first. */
@@ -124,15 +145,16 @@ INL ivec dot_int8(ivec sum, ivec a, ivec b) {
 #endif
 }
 
-/* Tiles of AMX: 16 rows of 64 bytes. Numbers 0 to 3 hold sums, 4 and 5 rows of A, 6 and 7 panels of B. */
+/* Tiles of AMX: up to 16 rows of 64 bytes. Numbers 0 to 3 hold sums, 4 rows of A, 6 and 7 panels of B; 5 holds more rows
+   of A, and without them another panel. */
 #ifdef __AMX_TILE__
 #define TILES 1
-/* Tiles 0, 1 and 4 with `first` rows; 2, 3 and 5 with `second`. */
+/* `first` rows of A, then `second`, which may be none. */
 INL void t_configure(int first, int second) {
   struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } config = {1};
   for (int i = 0; i < 8; i++) {
     config.bytes[i] = 64;
-    config.rows[i] = (uint8_t)(i >= 6 ? 16 : i == 2 || i == 3 || i == 5 ? second : first);
+    config.rows[i] = (uint8_t)(i >= 6 ? 16 : i == 5 ? (second ? second : 16) : i == 2 || i == 3 ? (second ? second : first) : first);
   }
   __asm__ volatile("" : : "r"(&config) : "memory"); /* _tile_loadconfig declares the first bytes only */
   _tile_loadconfig(&config);
@@ -141,6 +163,10 @@ INL void t_release(void) { _tile_release(); }
 #define T_CASES(operation) \
   case 0: operation(0); break; case 1: operation(1); break; case 2: operation(2); break; case 3: operation(3); break; \
   case 4: operation(4); break; case 5: operation(5); break; case 6: operation(6); break; case 7: operation(7); break;
+INL void t_zero(const int tile) {
+#define ZERO(t) _tile_zero(t)
+  switch (tile) { T_CASES(ZERO) }
+}
 INL void t_load(const int tile, const void *p, Py_ssize_t stride) {
 #define LOAD(t) _tile_loadd(t, p, (size_t)stride)
   switch (tile) { T_CASES(LOAD) }
@@ -149,14 +175,14 @@ INL void t_store(const int tile, void *p, Py_ssize_t stride) {
 #define STORE(t) _tile_stored(t, p, (size_t)stride)
   switch (tile) { T_CASES(STORE) }
 }
-/* Tile `sum` += A B: tiles 4, or 5 for `second`, and 6 or 7, as `sum` is even or odd. */
+/* Sums of tile `sum` += A B, with the panels of tiles 6, 7, 5 and 6; for the second rows with those of 6 and 7. */
 INL void t_dot(const int int8, const int sum, const int second) {
 #define DOT(s, a, b) if (int8) _tile_dpbusd(s, a, b); else _tile_dpbf16ps(s, a, b); break
   switch (sum + 4 * second) {
     case 0: DOT(0, 4, 6);
     case 1: DOT(1, 4, 7);
-    case 2: DOT(2, 4, 6);
-    case 3: DOT(3, 4, 7);
+    case 2: DOT(2, 4, 5);
+    case 3: DOT(3, 4, 6);
     case 6: DOT(2, 5, 6);
     case 7: DOT(3, 5, 7);
   }
@@ -165,6 +191,7 @@ INL void t_dot(const int int8, const int sum, const int second) {
 #define TILES 0
 INL void t_configure(int first, int second) { (void)first; (void)second; }
 INL void t_release(void) {}
+INL void t_zero(const int tile) { (void)tile; }
 INL void t_load(const int tile, const void *p, Py_ssize_t stride) { (void)tile; (void)p; (void)stride; }
 INL void t_store(const int tile, void *p, Py_ssize_t stride) { (void)tile; (void)p; (void)stride; }
 INL void t_dot(const int int8, const int sum, const int second) { (void)int8; (void)sum; (void)second; }

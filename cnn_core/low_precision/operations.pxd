@@ -21,6 +21,7 @@ cdef extern from "low_precision.h" nogil:
     ivec dot_int8(ivec total, ivec a, ivec b) noexcept
     void t_configure(int first, int second) noexcept
     void t_release() noexcept
+    void t_zero(const int tile) noexcept
     void t_load(const int tile, const void *, Py_ssize_t stride) noexcept
     void t_store(const int tile, void *, Py_ssize_t stride) noexcept
     void t_dot(const int int8, const int total, const int second) noexcept

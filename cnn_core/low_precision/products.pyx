@@ -8,6 +8,8 @@ cdef struct Factors:
     const char *a
     Py_ssize_t lda              # bytes
     const char *b               # first panel of a tile
+    const char *ahead           # of AMX: panels that are used next, or NULL
+    Py_ssize_t lines            # cache lines of them that a step of the product fetches
     const real *d               # bfloat16: rows ldd apart
     Py_ssize_t ldd
     const real *scale           # int8: for each column
@@ -28,7 +30,7 @@ cdef inline void tile(const int kind, const int M, const int N, const Factors *f
     cdef Py_ssize_t lda = f.lda, panel = 64*f.words
     for i in range(M):
         for j in range(N*PARTS):
-            acc[i][j] = w_bits(v_load(f.d + i*f.ldd + j*LANES)) if kind == BFLOAT16 else w_bits(v_set1(0))
+            acc[i][j] = w_bits(v_load(f.d + i*f.ldd + j*LANES) if kind == BFLOAT16 else v_set1(0))
     for _ in range(f.words):
         for j in range(N*PARTS):
             column[j] = w_load(b + j // PARTS * panel + j % PARTS * 4*LANES)
@@ -59,7 +61,8 @@ cdef inline void tile_column(const int kind, const int N, Py_ssize_t m, Factors 
             rows = 1
             tile(kind, 1, N, &f)
         f.a += rows*f.lda
-        f.d += rows*f.ldd
+        if kind == BFLOAT16:
+            f.d += rows*f.ldd
         f.c += rows*f.ldc
         m -= rows
 

@@ -11,8 +11,15 @@ import cnn_core
 
 SIZES = (1, 2, 3, 15, 16, 17, 31, 32, 33, 49, 64, 65, 100)
 SHAPES = [(m, n, 40) for m, n in itertools.product((1, 3, 8, 16, 17, 35, 64), (1, 16, 17, 33, 100))]
-SHAPES += [(5, 20, k) for k in SIZES] + [(33, 50, 784), (130, 70, 1100), (1, 512, 784), (40, 600, 96)]
-# Each product is exact; a sum of s products in any order is off by less than s units of 2^-24 of the sum of the sizes.
+SHAPES += [(5, 20, k) for k in SIZES] + [
+    (33, 50, 784),
+    (130, 70, 1100),
+    (1, 512, 784),
+    (40, 600, 96),
+    (130, 600, 1000),
+    (40, 70, 9000),
+]
+# Each product is exact; a sum of s products in any order is off by less than s * 2^-24 times the sum of their sizes.
 UNIT = 2.0**-24
 
 
