@@ -70,7 +70,8 @@ cdef struct ArrayKernels:
 cdef struct LowPrecisionKernels:
     # Operands: A has rows lda bytes apart, a multiple of 64; B is packed in panels of 16 columns, [k/2][16][2] bfloat16
     # or [k/4][16][4] int8. k is padded with zeros to 32 bfloat16 or 64 int8: the functions write the padding too. C, D,
-    # scale and bias have whole panels of 16 columns; the others are read and written within their sizes.
+    # scale and bias have whole panels of 16 columns; the others are read and written within their sizes. `panel`: bytes
+    # from one panel to the next, 32 for each number of k if all of B is packed.
     # A[m, k] = X[m, k] in bfloat16
     void (*round_rows)(Py_ssize_t m, Py_ssize_t k, const float *x, Py_ssize_t ldx, void *a,
                        Py_ssize_t lda) noexcept nogil
@@ -78,12 +79,14 @@ cdef struct LowPrecisionKernels:
     void (*round_columns)(Py_ssize_t m, Py_ssize_t k, const float *x, Py_ssize_t ldx, void *a,
                           Py_ssize_t lda) noexcept nogil
     # packed = B[k, n] in bfloat16
-    void (*pack)(Py_ssize_t k, Py_ssize_t n, const float *b, Py_ssize_t ldb, void *packed) noexcept nogil
+    void (*pack)(Py_ssize_t k, Py_ssize_t n, const float *b, Py_ssize_t ldb, void *packed,
+                 Py_ssize_t panel) noexcept nogil
     # packed = B[n, k]^T in bfloat16
-    void (*pack_transposed)(Py_ssize_t k, Py_ssize_t n, const float *b, Py_ssize_t ldb, void *packed) noexcept nogil
+    void (*pack_transposed)(Py_ssize_t k, Py_ssize_t n, const float *b, Py_ssize_t ldb, void *packed,
+                            Py_ssize_t panel) noexcept nogil
     # C[m, n] = D + A B; ldd = 0 repeats a row of D, and D NULL means zeros
     void (*multiply)(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
-                     const float *d, Py_ssize_t ldd, float *c, Py_ssize_t ldc) noexcept nogil
+                     Py_ssize_t panel, const float *d, Py_ssize_t ldd, float *c, Py_ssize_t ldc) noexcept nogil
     # A[m, k] = clamp(round(X[m, k] * factor + shift), 0, 255) in uint8; NaN becomes 0
     void (*quantize_rows)(Py_ssize_t m, Py_ssize_t k, const float *x, Py_ssize_t ldx, const float *factor,
                           const float *shift, bint for_each_column, void *a, Py_ssize_t lda) noexcept nogil

@@ -64,14 +64,15 @@ cdef void round_columns(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ld
         p += 2*LANES
 
 
-cdef void pack(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *packed) noexcept nogil:
-    """Panels of B[k, n]: a block of rows at a time, of all panels."""
+cdef void pack(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *packed,
+               Py_ssize_t panel) noexcept nogil:
+    """Panels of B[k, n], `panel` bytes apart: a block of rows at a time, of all panels."""
     cdef Py_ssize_t start = 0, j, p, end = padded(k, BLOCK // 2)
     cdef char *out
     cdef int t
     while start < end:
         for j in range(padded(n, 16) // LANES):
-            out = <char *>packed + j // PARTS * 32*end + j % PARTS * 4*LANES + 32*start
+            out = <char *>packed + j // PARTS * panel + j % PARTS * 4*LANES + 32*start
             for t in range(ROWS_OF_B // 2):
                 p = start + 2*t
                 w_store(out, w_pairs(row_part(p, k, max(n - j*LANES, 0), b + j*LANES, ldb),
@@ -80,14 +81,15 @@ cdef void pack(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *
         start += ROWS_OF_B
 
 
-cdef void pack_transposed(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *packed) noexcept nogil:
-    """Panels of B[n, k]^T."""
+cdef void pack_transposed(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t ldb, void *packed,
+                          Py_ssize_t panel) noexcept nogil:
+    """Panels of B[n, k]^T, `panel` bytes apart."""
     cdef vec r[LANES]
     cdef Py_ssize_t j = 0, p, end = padded(k, BLOCK // 2)
-    cdef char *panel = <char *>packed
+    cdef char *out
     cdef int t
     while j < padded(n, 16):
-        panel = <char *>packed + j // 16 * 32*end + j % 16 * 4
+        out = <char *>packed + j // 16 * panel + j % 16 * 4
         p = 0
         while p < end:
             for t in range(LANES):
@@ -95,7 +97,7 @@ cdef void pack_transposed(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t 
                                     row_part(j + t, n, max(k - p - LANES, 0), b + p + LANES, ldb)))
             transpose(r)
             for t in range(LANES):
-                v_store(<real *>(panel + 32*p + 64*t), r[t])
+                v_store(<real *>(out + 32*p + 64*t), r[t])
             p += 2*LANES
         j += LANES
 

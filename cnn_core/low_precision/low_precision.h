@@ -20,6 +20,7 @@ typedef uint8_t quarters __attribute__((vector_size(VBYTES / 4)));
 #endif
 #define PARTS (16 / LANES)
 #define PANELS (LANES == 16 ? 3 : 1)
+static const real NO_ROW[16 * PANELS]; /* D of a product without one */
 
 INL ivec w_load(const void *p) { ivec w; memcpy(&w, p, sizeof w); return w; }
 INL void w_store(void *p, ivec w) { memcpy(p, &w, sizeof w); }

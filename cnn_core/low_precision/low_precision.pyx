@@ -14,11 +14,11 @@ from libc.string cimport memset
 
 from cnn_core.kernel_tables cimport LowPrecisionKernels
 from cnn_core.kernels.vec cimport (
-    LANES, PREFETCH, ZEROS, flush_subnormals, fp_state, ivec, real, restore_fp, v_high, v_load, v_low, v_rounded,
-    v_set1, v_store, vec)
+    LANES, PREFETCH, flush_subnormals, fp_state, ivec, real, restore_fp, v_high, v_load, v_low, v_rounded, v_set1,
+    v_store, vec)
 from cnn_core.low_precision.operations cimport (
-    PANELS, PARTS, ROWS, TILES, dot_bfloat16, dot_int8, store_quantized, t_configure, t_dot, t_load, t_release, t_store,
-    t_zero, v_load_first, w_bits, w_load, w_pairs, w_real, w_row, w_set1, w_store, w_to_real)
+    NO_ROW, PANELS, PARTS, ROWS, TILES, dot_bfloat16, dot_int8, store_quantized, t_configure, t_dot, t_load, t_release,
+    t_store, t_zero, v_load_first, w_bits, w_load, w_pairs, w_real, w_row, w_set1, w_store, w_to_real)
 
 include "conversions.pyx"
 include "products.pyx"

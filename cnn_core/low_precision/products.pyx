@@ -8,6 +8,7 @@ cdef struct Factors:
     const char *a
     Py_ssize_t lda              # bytes
     const char *b               # first panel of a tile
+    Py_ssize_t panel            # bytes from one panel to the next
     const char *ahead           # of AMX: panels that are used next, or NULL
     Py_ssize_t lines            # cache lines of them that a step of the product fetches
     const real *d               # bfloat16: rows ldd apart
@@ -27,7 +28,7 @@ cdef inline void tile(const int kind, const int M, const int N, const Factors *f
     cdef Py_ssize_t _
     cdef const char *a = f.a
     cdef const char *b = f.b
-    cdef Py_ssize_t lda = f.lda, panel = 64*f.words
+    cdef Py_ssize_t lda = f.lda, panel = f.panel
     for i in range(M):
         for j in range(N*PARTS):
             acc[i][j] = w_bits(v_load(f.d + i*f.ldd + j*LANES) if kind == BFLOAT16 else v_set1(0))
@@ -77,11 +78,11 @@ cdef inline void product(const int kind, Py_ssize_t m, Py_ssize_t n, Factors f) 
         else:
             panels = 1
             tile_column(kind, 1, m, f)
-        f.b += panels * 64*f.words
+        f.b += panels*f.panel
         if kind == INT8:
             f.scale += 16*panels
             f.bias += 16*panels
-        elif f.d != ZEROS:
+        elif f.d != NO_ROW:
             f.d += 16*panels
         f.c += 16*panels
         n -= 16*panels

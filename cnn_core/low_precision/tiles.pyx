@@ -27,7 +27,7 @@ cdef inline void scale_in_place(Py_ssize_t rows, Py_ssize_t panels, const Factor
 
 cdef inline void tiles(const int kind, const int R, const int P, Py_ssize_t steps, const Factors *f) noexcept nogil:
     """C[R tiles, P panels] = D + A B."""
-    cdef Py_ssize_t _, panel = 64*f.words
+    cdef Py_ssize_t _, panel = f.panel
     cdef const char *a = f.a
     cdef const char *b = f.b
     cdef const real *c = f.c
@@ -89,7 +89,7 @@ cdef inline void tiles_of_rows(const int kind, Py_ssize_t rows, Py_ssize_t n, Py
                 scale_in_place(rows, panels, &f)
             f.scale += 16*panels
             f.bias += 16*panels
-        f.b += panels * 64*f.words
+        f.b += panels*f.panel
         f.c += 16*panels
         if f.d != NULL:
             f.d += 16*panels
@@ -131,13 +131,13 @@ cdef inline void product_of_block(const int kind, Py_ssize_t m, Py_ssize_t n, Py
             some = min(steps, all_steps - done)
             g.ahead, g.lines = NULL, 0
             if block == 32 and n > 32 and m >= 64:
-                g.ahead, g.lines = g.b + 128*f.words, (16*32 + m - 1) // m
+                g.ahead, g.lines = g.b + 2*f.panel, (16*32 + m - 1) // m
             tiles_of_block(kind, m, columns, some, done + some == all_steps, g)
             done += some
             g.a += 64*some
             g.b += 1024*some
             g.d, g.ldd = g.c, g.ldc
-        f.b += columns // 16 * 64*f.words
+        f.b += columns // 16 * f.panel
         f.c += columns
         if f.d != NULL:
             f.d += columns
@@ -165,13 +165,14 @@ cdef void product_of_tiles(const int kind, Py_ssize_t m, Py_ssize_t n, Factors f
 
 
 cdef void multiply(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a, Py_ssize_t lda, const void *packed,
-                   const real *d, Py_ssize_t ldd, real *c, Py_ssize_t ldc) noexcept nogil:
+                   Py_ssize_t panel, const real *d, Py_ssize_t ldd, real *c, Py_ssize_t ldc) noexcept nogil:
     """C[m, n] = D[m, n] + A[m, k] B[k, n], of bfloat16; ldd = 0 repeats a row, and D NULL means zeros."""
     cdef Factors f
     cdef fp_state saved = flush_subnormals()
     if d == NULL and not TILES:
-        d, ldd = ZEROS, 0
+        d, ldd = NO_ROW, 0
     f.words, f.a, f.lda, f.b = padded(k, 32) // 2, <const char *>a, lda, <const char *>packed
+    f.panel = panel
     f.d, f.ldd, f.c, f.ldc = d, ldd, c, ldc
     f.scale = f.bias = NULL
     if TILES:
@@ -187,6 +188,7 @@ cdef void multiply_int8(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const void *a,
     cdef Factors f
     cdef fp_state saved = flush_subnormals()
     f.words, f.a, f.lda, f.b = padded(k, 64) // 4, <const char *>a, lda, <const char *>packed
+    f.panel = 64*f.words
     f.d, f.ldd, f.c, f.ldc = NULL, 0, c, ldc
     f.scale, f.bias = scale, bias
     if TILES:

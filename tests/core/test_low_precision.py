@@ -103,7 +103,7 @@ def test_nothing_outside_of_the_results_is_written(kernels, rng):
     kernels.round_rows(19, 40, at(x), 40, at(a), 192)
     assert (a[:, 64:] == 0xAAAA).all()
     panels = kernels.packed(b)
-    kernels.multiply(19, 20, 40, at(a), 192, at(panels), None, 0, at(c), 64)
+    kernels.multiply(19, 20, 40, at(a), 192, at(panels), panels.strides[0], None, 0, at(c), 64)
     assert (c[:, 32:] == 7).all()
     assert (c[19:] == 7).all()
     assert (c[:19, :20] == kernels.matmul(x, b)[:, :20]).all()
@@ -136,6 +136,25 @@ def test_k_may_be_cut_at_multiples_of_32(kernels, rng):
     for start in range(0, 300, 96):
         total = kernels.matmul(x[:, start : start + 96], b[start : start + 96], total)
     assert (total == kernels.matmul(x, b)).all()
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_parts_of_taller_panels(kernels, rng, transposed):
+    """Panels that are packed in parts of k, and products of such parts: each adds to the result of those before."""
+    m, n, k = 35, 40, 200
+    x, b = normal(rng, m, k), normal(rng, k, n)
+    source = np.ascontiguousarray(b.T) if transposed else b
+    pack = kernels.pack_transposed if transposed else kernels.pack
+    a, panels = kernels.rows(x), aligned((3, up(k, 32) // 2, 16, 2), np.uint16, 0xAA)
+    c = aligned((m, 48), np.float32)
+    for start in (0, 32, 128):
+        some = {0: 32, 32: 96, 128: 72}[start]
+        part = at(source) + 4 * start * (1 if transposed else n)
+        pack(some, n, part, k if transposed else n, at(panels) + 32 * start, panels.strides[0])
+        operands = at(a) + 2 * start, a.strides[0], at(panels) + 32 * start, panels.strides[0]
+        kernels.multiply(m, n, some, *operands, at(c), 48, at(c), 48)
+    assert (panels == kernels.packed(b)).all()
+    assert (c == kernels.matmul(x, b)).all()
 
 
 def test_sums_of_large_and_small_numbers(kernels, rng):

@@ -12,9 +12,9 @@ SIZE, POINTER, INT = ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_int
 FIELDS = {
     "round_rows": (SIZE, SIZE, POINTER, SIZE, POINTER, SIZE),
     "round_columns": (SIZE, SIZE, POINTER, SIZE, POINTER, SIZE),
-    "pack": (SIZE, SIZE, POINTER, SIZE, POINTER),
-    "pack_transposed": (SIZE, SIZE, POINTER, SIZE, POINTER),
-    "multiply": (SIZE, SIZE, SIZE, POINTER, SIZE, POINTER, POINTER, SIZE, POINTER, SIZE),
+    "pack": (SIZE, SIZE, POINTER, SIZE, POINTER, SIZE),
+    "pack_transposed": (SIZE, SIZE, POINTER, SIZE, POINTER, SIZE),
+    "multiply": (SIZE, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, POINTER, SIZE, POINTER, SIZE),
     "quantize_rows": (SIZE, SIZE, POINTER, SIZE, POINTER, POINTER, INT, POINTER, SIZE),
     "pack_int8": (SIZE, SIZE, POINTER, SIZE, POINTER),
     "multiply_int8": (SIZE, SIZE, SIZE, POINTER, SIZE, POINTER, POINTER, POINTER, POINTER, SIZE),
@@ -74,14 +74,20 @@ class Kernels:
         k, n = b.shape[::-1] if transposed else b.shape
         panels = aligned((up(n, 16) // 16, up(k, 32) // 2, 16, 2), np.uint16, 0xAA)
         pack = self.pack_transposed if transposed else self.pack
-        pack(k, n, at(b), b.strides[0] // 4, at(panels))
+        pack(k, n, at(b), b.strides[0] // 4, at(panels), panels.strides[0])
         return panels
 
     def product(self, m, n, k, a, panels, d=None, repeat=False):
         """Return D + A B as float32 (m, n rounded up to 16)."""
         c = aligned((m, up(n, 16)), np.float32, np.nan)
         step = 0 if d is None or repeat else d.strides[0] // 4
-        self.multiply(m, n, k, at(a), a.strides[0], at(panels), at(d), step, at(c), c.strides[0] // 4)
+        self.multiply(
+            *(m, n, k, at(a), a.strides[0], at(panels), panels.strides[0]),
+            at(d),
+            step,
+            at(c),
+            c.strides[0] // 4,
+        )
         return c
 
     def matmul(self, x, b, d=None, repeat=False):
