@@ -191,7 +191,7 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     Raises
     ------
     ValueError
-        If the optimizer is another, or has moved the first layer already.
+        If the optimizer is another, or has moved the first layer already, or the precision is low.
     TimeoutError
         If the deadline has passed.
 
@@ -213,6 +213,8 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     X = np.asarray(X)               # not a subclass
     if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 0) == 0 or cnp.PyArray_DIM(X, 1) != home.sizes[0]:
         raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {home.sizes[0]}), m at least 1")
+    if home.is_low:
+        raise ValueError(f"the precision is {home.precision}; gram training needs float32")
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; gram training needs sgd, momentum or nesterov")
     for moment in home.moments:

@@ -35,6 +35,9 @@ cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 cdef LowPrecisionKernels *low_precision_kernels() except NULL
 
 
+cdef class Layers
+
+
 cdef class Block:
     cdef cnp.ndarray room
     cdef void *data
@@ -44,6 +47,7 @@ cdef class Block:
 
 
 cdef bint is_in(cnp.ndarray array, Block block) noexcept
+cdef Block make_packed(Layers self, precisions, bint transposed)
 cdef Block allocate(Py_ssize_t count, dtype)
 cdef cnp.ndarray array_of(Block block)
 
@@ -87,7 +91,12 @@ cdef class Layers:
     cdef tuple scaled_by                # `statistics`
     cdef cnp.ndarray factors
     cdef bint units_major
+    cdef readonly str precision         # of the products: "float32", "bfloat16" or "int8"
+    cdef readonly tuple ranges          # the arguments of `quantize`, or None
+    cdef bint is_low                    # whether the precision is not that of the reals
+    cdef Block low_memory               # weights of `set_precision` or `quantize`; a call keeps it alive
 
+    cdef Block low_weights(self)
     # Raise RuntimeError if a pass uses what is changed.
     cdef int check_change(self, str what) except -1
     # Around the call of a Python function in a slice of training: `pause`, and `resume` if that was true; see `Stack`.

@@ -38,6 +38,7 @@ cnp.import_array()
 include "buffers.pyx"
 include "units.pyx"
 include "polling.pyx"
+include "packed_weights.pyx"
 
 cdef dict activation_codes = {}
 cdef int code
@@ -54,6 +55,8 @@ cdef enum:
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
     SMALL_WORK = 8192               # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
+    LOW_FORWARD_BLOCK = 64          # FORWARD_BLOCK in low precision
+    LOW_SPEED = 4                   # products of low precision take at most 1 / this of the time, about
     PINNED_WORK = 1000000           # multiplications next to which the time of `pinned` does not count
     SERIAL_FLOPS = 2000000          # a call with less work uses one thread
 
@@ -129,7 +132,7 @@ cdef struct Forward:                # a parallel region that predicts; its threa
     int fewest, most        # groups of a piece
     char *out
     char *work
-    Py_ssize_t out_bytes, work_bytes, row_bytes
+    Py_ssize_t out_bytes, work_bytes, z_at
     int output
     bint finite_only
     const UnitsOfY *units   # NULL: outputs are written as they are
@@ -181,7 +184,7 @@ cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
 
 cdef int forward_in_units(const Forward *f, Py_ssize_t first, Py_ssize_t last, char *work) noexcept nogil:
     """`DenseKernels.forward` for rows first, ..., last - 1, a block at a time, with outputs in units of y."""
-    cdef char *z = work + 2 * (f.block + 1) * f.row_bytes
+    cdef char *z = work + f.z_at
     cdef Py_ssize_t m
     cdef int outcome = 1
     while first < last and outcome == 1:
@@ -192,6 +195,14 @@ cdef int forward_in_units(const Forward *f, Py_ssize_t first, Py_ssize_t last, c
             outcome = 0
         first += m
     return outcome
+
+
+cdef inline Py_ssize_t forward_work(const Net *net, Py_ssize_t block, Py_ssize_t itemsize) noexcept nogil:
+    """Bytes of the workspace of `DenseKernels.forward`."""
+    cdef Py_ssize_t rows = 2 * (block + 1)
+    if net.low_precision != NULL:
+        rows += block
+    return rows * net.width * itemsize
 
 
 cdef bint is_vector(cnp.ndarray array) noexcept:
@@ -229,12 +240,14 @@ cdef int copy_layout(Layers self, Layers other) except -1:
         raise MemoryError
     self.sizes, self.activations, self.biases, self.dtype = other.sizes, other.activations, other.biases, other.dtype
     self.norms, self.residuals, self.units_major = other.norms, other.residuals, other.units_major
+    self.precision, self.is_low = other.precision, other.is_low
     self.classes, self.type_number, self.itemsize = other.classes, other.type_number, other.itemsize
     self.dense, self.n_parameters = other.dense, other.n_parameters
     with cython.critical_section(other):
         memcpy(layers, other.net.layers, other.net.depth * sizeof(Layer))
         self.net = other.net
         self.net.layers, self.net.owner = layers, <void *>self
+        self.low_memory, self.ranges = other.low_memory, other.ranges
         self.memory, self.running_memory, self.parameters_data = other.memory, other.running_memory, other.memory.data
     self.columns = self.sizes[0]
     clear_dropout(&self.net)
@@ -265,9 +278,17 @@ cdef class Layers:
         has a gain.
     residuals : sequence of bool, optional
         Whether a layer's input is added to its output.
+    precision : {"float32", "bfloat16"}
+        Precision of the products. "bfloat16": the operands of each product are rounded to bfloat16, to nearest and ties
+        to even; products and sums, and everything else, are float32. Each call rounds the weights, unless
+        :meth:`set_precision` has done so. `units_major` is then False.
 
     Attributes
     ----------
+    precision : str
+        Precision of the products: "float32" also if the dtype is float64; "int8" after :meth:`quantize`.
+    ranges : (tuple, tuple), or None
+        Arguments of :meth:`quantize`, as float32 arrays (k,).
     n_parameters : int
         Number of weights, biases and gains, without the padding of `parameters`.
     columns : int
@@ -281,7 +302,8 @@ cdef class Layers:
     ------
     ValueError
         If a size is less than 1, the lengths differ, a name is unknown, or a layer cannot be residual or normalised:
-        the last one is neither, nor is the first residual, nor one of other sizes below and above.
+        the last one is neither, nor is the first residual, nor one of other sizes below and above. If the precision is
+        low and dtype not float32.
     OverflowError
         If the parameters would not fit the address space.
 
@@ -298,7 +320,7 @@ cdef class Layers:
     """
 
     def __cinit__(self, sizes, activations=None, biases=None, dtype="float32", *, bint units_major=True, norms=None,
-                  residuals=None):
+                  residuals=None, precision="float32"):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
         if isinstance(sizes, Layers):
@@ -307,6 +329,9 @@ cdef class Layers:
         (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
             sizes, activations, biases, dtype, norms, residuals)
         depth, self.itemsize, self.columns = len(self.sizes) - 1, self.dtype.itemsize, self.sizes[0]
+        self.precision = check_precision(precision, self.dtype)
+        self.is_low = self.precision != "float32"
+        units_major = units_major and not self.is_low
         self.units_major = units_major
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
         if self.net.layers == NULL:
@@ -654,7 +679,7 @@ cdef class Layers:
 
         Nothing is done unless each column has two bins or more, which follow one another, end where the next one
         begins, and have the same high end except for the last one; nor if W of the first layer is stored units x
-        inputs.
+        inputs, or the precision is low.
 
         Examples
         --------
@@ -669,7 +694,7 @@ cdef class Layers:
         """
         cdef Block memory
         cdef Layer *layer = &self.net.layers[0]
-        if self.encoding is None or layer.units_major or self.encoding[1].min() < 2:
+        if self.encoding is None or layer.units_major or self.is_low or self.encoding[1].min() < 2:
             return
         _, bins, _, _, low, high = self.encoding
         W = Layers.views(self)[0][0][self.columns:].astype(np.float64)
@@ -686,6 +711,75 @@ cdef class Layers:
             self.check_change("tabulate")
             self.piece_memory.token = memory        # lives as long as the bins
             (<Pieces *>self.pieces).table = memory.data
+
+    def set_precision(self, precision):
+        """Choose the precision of the products, and make copies of the weights in it. The weights must not change any
+        more, unless the precision is set again.
+
+        A table of :meth:`tabulate` is dropped. Calls that run end in the precision with which they began.
+
+        Parameters
+        ----------
+        precision : {"float32", "bfloat16"}
+            As for the class; "float32" drops the copies, also those of :meth:`quantize`.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown, or the dtype is not float32.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((1, 1), ("identity",))
+        >>> layers.views()[0][0][:] = 1.001
+        >>> layers.set_precision("bfloat16")
+        >>> layers.precision, layers.forward(np.array([[1.0]])).item()  # bfloat16 has 8 significant bits
+        ('bfloat16', 1.0)
+        """
+        name = check_precision(precision, self.dtype)
+        set_copies(self, "set_precision", name, None, pack_bfloat16(self) if name == "bfloat16" else None)
+
+    def quantize(self, low, high):
+        """Use int8 weights, and inputs of 8 bits, for the products of prediction. The weights must not change any more,
+        unless the precision is set again.
+
+        Numbers of 256 levels take the place of the inputs of a layer, from the smallest to the largest; inputs beyond
+        this range become its ends. In the first layer each input has its own range, in the others one range is for all
+        inputs. Weights become whole numbers from -127 to 127 times a factor of each unit. The sums are exact, and
+        everything after them is float32. A table of :meth:`tabulate` is dropped.
+
+        Parameters
+        ----------
+        low, high : sequence
+            For each layer the smallest and the largest input: an array (k,) or a number; None for a layer that keeps
+            its float32 weights. `cnn_core.calibration.ranges_of` finds them for given rows.
+
+        Raises
+        ------
+        ValueError
+            If a range cannot be used, a layer has more than 65,000 inputs, or the dtype is not float32.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnn_core.layers import Layers
+        >>> layers = Layers((1, 1), ("identity",))
+        >>> layers.views()[0][0][:] = 2.0
+        >>> layers.quantize([0.0], [1.0])  # an input is a multiple of 1 / 255, from 0 to 1
+        >>> layers.forward(np.array([[0.501], [3.0]])).round(4).tolist()
+        [[1.0039], [2.0]]
+        """
+        ranges = read_ranges(low, high, self.sizes, self.dtype)
+        set_copies(self, "quantize", "int8", ranges, pack_int8(self, ranges))
+
+    cdef Block low_weights(self):
+        """Weights in low precision for one call, which keeps them alive."""
+        cdef Block low
+        with cython.critical_section(self):
+            low = self.low_memory
+        return pack_bfloat16(self) if low is None else low
 
     cdef object read_rows(self, samples, double scale, Rows *rows):
         """Describe X as `Rows`; returns an object that must stay alive as long as the rows are read."""
@@ -781,25 +875,28 @@ cdef class Layers:
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
         cdef int size = 1
-        if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS and self.net.call == NULL:
+        cdef Py_ssize_t most = FORWARD_BLOCK, serial = SERIAL_FLOPS
+        if net.low_precision != NULL:
+            most, serial = LOW_FORWARD_BLOCK, LOW_SPEED*SERIAL_FLOPS
+        if threads > 1 and 2.0 * self.n_parameters * m > serial and self.net.call == NULL:
             size = acquire_threads(threads)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.first = first
-        f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
+        f.count, f.block, f.output, f.out = m, min(m, most), output, <char *>out
         if not x.direct:
             f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
         f.finite_only, f.outcome, f.units = finite_only, 1, units
         if size > 1:
             # Smaller pieces of large networks would read the weights from memory too often.
-            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, FORWARD_BLOCK // ROW_GROUP
+            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, <int>(most // ROW_GROUP)
             f.fewest = 1 if self.n_parameters * self.itemsize <= CACHED_BYTES else max(1, min(f.most, f.groups // size))
         f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
-        f.work_bytes = 2 * (f.block + 1) * self.net.width * self.itemsize
+        f.work_bytes = forward_work(net, f.block, self.itemsize)
         if units != NULL:
             f.columns, f.is_double = net.layers[net.depth - 1].n, self.itemsize == 8
             f.out_bytes = f.columns * (8 if units.is_double else 4)
-            f.row_bytes = self.net.width * self.itemsize
-            f.work_bytes += f.block * f.row_bytes
+            f.z_at = f.work_bytes
+            f.work_bytes += f.block * self.net.width * self.itemsize
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
             if room == NULL:
@@ -820,6 +917,8 @@ cdef class Layers:
         rows.direct = self.mean == NULL and self.pieces == NULL and (
             rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major)
         rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
+        if self.is_low:
+            return forward_low_rows(self, &rows, m, out)
         return self.forward_block(&rows, m, out, LINKED, False, 1)
 
     def forward(self, X, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
@@ -868,15 +967,20 @@ cdef class Layers:
                [0., 2.]], dtype=float32)
         """
         cdef Rows rows
+        cdef Net net = self.net
+        cdef Block low
         cdef int failed, threads = thread_count(n_threads)
         cdef Py_ssize_t m
         cdef void *data
         kept = self.read_rows(X, scale, &rows)
+        if self.is_low:
+            low = self.low_weights()
+            net.low_precision = <const LowPrecision *>low.data
         m = rows.count
         out = self.output(X, out, m, self.classes)
         kept = kept, pinned(out)
         data = cnp.PyArray_DATA(out)
-        failed = self.forward_slices(&self.net, &rows, m, <char *>data, LINKED if link else LOGITS, False, threads,
+        failed = self.forward_slices(&net, &rows, m, <char *>data, LINKED if link else LOGITS, False, threads,
                                      deadline, NULL)
         if failed:
             raise_failure(failed)
@@ -890,11 +994,11 @@ cdef class Layers:
         X, scale, n_threads
             As for `forward`.
         count : int
-            From 1 to the number of layers.
+            From 0 to the number of layers; 0 for the inputs of the first layer: scaled, standardised, with their bins.
 
         Returns
         -------
-        ndarray (m, units of the last of them)
+        ndarray (m, units of the last of them, or inputs)
 
         Raises
         ------
@@ -912,12 +1016,18 @@ cdef class Layers:
         """
         cdef Rows rows
         cdef Net whole = self.net
+        cdef Block low
         cdef int failed, threads = thread_count(n_threads), depth = operator.index(count)
         cdef Py_ssize_t m, n
         cdef void *data
-        if not 1 <= depth <= whole.depth:
+        if not 0 <= depth <= whole.depth:
             raise ValueError(f"count is {count}; the stack has {whole.depth} layers")
         kept = self.read_rows(X, scale, &rows)  # no-cython-lint: alive until the end
+        if depth == 0:
+            return read_inputs(self, &rows)
+        if self.is_low:
+            low = self.low_weights()
+            whole.low_precision = <const LowPrecision *>low.data
         m, n = rows.count, whole.layers[depth - 1].n
         out = self.output(X, None, m, n)
         data = cnp.PyArray_DATA(out)
@@ -968,7 +1078,9 @@ cdef class Layers:
         cdef UnitsOfY of_y
         cdef const UnitsOfY *in_units = NULL
         cdef object kept = None
-        cdef Block _memory = self.memory, _running = self.running_memory    # kept for the whole call
+        cdef Net low_net
+        cdef const Net *net = &self.net
+        cdef Block low, _memory = self.memory, _running = self.running_memory    # kept for the whole call
         cdef Block _scaling = self.scaling, _pieces = self.piece_memory
         if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
             raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
@@ -1001,10 +1113,14 @@ cdef class Layers:
         if kept is not None:
             kept = kept, pinned(out)
         data = cnp.PyArray_DATA(out)
+        if self.is_low:
+            low, low_net = self.low_weights(), self.net
+            low_net.low_precision = <const LowPrecision *>low.data
+            net = &low_net
         if <double>self.n_parameters * m < SHORT_WORK:
-            failed = self.forward_net(&self.net, &rows, 0, m, data, output, True, 1, in_units)
+            failed = self.forward_net(net, &rows, 0, m, data, output, True, 1, in_units)
         else:
-            failed = self.forward_slices(&self.net, &rows, m, <char *>data, output, True, threads, INFINITY, in_units)
+            failed = self.forward_slices(net, &rows, m, <char *>data, output, True, threads, INFINITY, in_units)
         if failed < 0:
             raise_failure(failed)
         return None if failed else out

@@ -21,7 +21,8 @@ cdef enum MeanKind:
 
 
 cdef struct MeanMember:
-    const Net *net              # the member's own layers
+    const Net *net              # the member's own layers, or `low_net`
+    Net low_net                 # the same with weights in low precision
     const void *parameters
     const Pieces *pieces
     double weight, log_weight
@@ -42,7 +43,7 @@ cdef struct MeanForward:        # a parallel region that predicts; each rank com
     char *out
     Py_ssize_t out_bytes
     char *work
-    Py_ssize_t work_bytes
+    Py_ssize_t inputs_at, work_bytes
     int outcome                 # 1, or what `DenseKernels.forward` returned on failure
 
 
@@ -117,7 +118,7 @@ cdef void read_group(const MeanForward *f, const MeanMember *member, Py_ssize_t 
 
 cdef int mean_of_group(const MeanForward *f, Py_ssize_t at, Py_ssize_t m, char *work) noexcept nogil:
     """The means of rows at, ..., at + m - 1 of x, at most `group`; returns as `DenseKernels.forward`."""
-    cdef char *inputs = work + whole_lines(2 * (f.block + 1) * f.width * f.itemsize)
+    cdef char *inputs = work + f.inputs_at
     cdef char *z = inputs + (0 if f.in_place else whole_lines(f.group * f.width * f.itemsize))
     cdef double *total = <double *>(z + whole_lines(f.group * f.outputs * f.itemsize))
     cdef const MeanMember *member
@@ -188,8 +189,8 @@ cdef int mean_region(MeanForward *f, int threads) noexcept nogil:
     cdef int size = acquire_threads(threads) if threads > 1 else 1
     f.block = max(min(f.rows, FEWEST_ROWS), min(min(f.rows, FORWARD_BLOCK), GATHERED_BYTES // row_bytes))
     f.group = max(f.block, min(min(f.rows, MEAN_ROWS), MEAN_BYTES // (row_bytes + result_bytes)))
-    f.work_bytes = whole_lines(2 * (f.block + 1) * row_bytes) + whole_lines(f.group * f.outputs * f.itemsize)
-    f.work_bytes += whole_lines(f.group * f.outputs * 16)
+    f.inputs_at = whole_lines((3*f.block + 2) * row_bytes)      # as `forward_work`, the more of both precisions
+    f.work_bytes = f.inputs_at + whole_lines(f.group * f.outputs * f.itemsize) + whole_lines(f.group * f.outputs * 16)
     if not f.in_place:
         f.work_bytes += whole_lines(f.group * row_bytes)
     if f.work_bytes * size > SMALL_WORK:
@@ -242,6 +243,7 @@ cdef class MeanOfLayers:
 
     def __cinit__(self, layers, weights):
         cdef Layers each
+        cdef Block low
         cdef Py_ssize_t i
         layers, weights = list(layers), [float(weight) for weight in weights]
         if len(layers) != len(weights) or not all(0 < weight < INFINITY for weight in weights):
@@ -255,10 +257,14 @@ cdef class MeanOfLayers:
             raise MemoryError
         for i in range(self.count):
             each = layers[i]
+            low = each.low_weights() if each.is_low else None
             with cython.critical_section(each):
-                self.kept.append((each, each.memory, each.running_memory, each.scaling, each.piece_memory))
+                self.kept.append((each, each.memory, each.running_memory, each.scaling, each.piece_memory, low))
                 self.members[i].net, self.members[i].parameters = &each.net, each.parameters_data
                 self.members[i].pieces = each.pieces
+                if low is not None:
+                    self.members[i].low_net, self.members[i].net = each.net, &self.members[i].low_net
+                    self.members[i].low_net.low_precision = <const LowPrecision *>low.data
             self.members[i].weight, self.members[i].log_weight = weights[i], log(weights[i])
             self.width = max(self.width, each.net.width)
             self.n_parameters += each.n_parameters

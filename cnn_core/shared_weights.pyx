@@ -202,6 +202,8 @@ cdef int check_sharing(list stacks) except -1:
             raise ValueError(f"member {i} has other layers than member 0; members that share weights have equal ones")
         if stack.net.call != NULL:
             raise ValueError("activations written in Python are not for shared weights")
+        if stack.is_low:
+            raise ValueError(f"member {i} has the precision {stack.precision}; shared weights need float32")
         if (stack.mask is not None or stack.proximal or stack.update.clip_norm < INFINITY
                 or stack.update.clip_value < INFINITY
                 or (stack.rate_factors is not None and not (array_of(stack.rate_factors) == 1).all())):

@@ -30,6 +30,7 @@ cdef class Stack(Layers):
     cdef tuple moment_memory            # of blocks
     cdef cnp.ndarray norms_array
     cdef cnp.ndarray transposed         # second copies of weights in the other memory order, padding zero
+    cdef Block copies                   # weights and their transposes in low precision; None until they are needed
     cdef cnp.ndarray workspace
     cdef double input_dropout
     cdef readonly uint64_t dropout_key  # seed of dropout

@@ -76,6 +76,7 @@ class Stack(Layers):
         units_major: bool = True,
         norms: Sequence[str | None] | None = None,
         residuals: Sequence[bool] | None = None,
+        precision: str = "float32",
         memory: tuple[object, object] | None = None,
     ) -> Self: ...
     @property

@@ -24,7 +24,7 @@ from cnn_core.layers cimport (
     thread_count)
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel, work_fn
 from cnn_core.types cimport (
-    CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
+    CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, LowPrecision, Layer, Run, Step, Target, loss_fn, step_fn)
 
 from cnn_core import hyperparameters
 from cnn_core.user_functions import CustomLoss, call_function
@@ -38,6 +38,7 @@ cdef extern from "Python.h":
 
 include "objective.pyx"
 include "loss_spec.pyx"
+include "mixed_precision.pyx"
 include "workspace.pyx"
 include "long_runs.pyx"
 include "guard.pyx"
@@ -45,6 +46,7 @@ include "states.pyx"
 
 cdef enum:
     SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights
+    LOW_SPEED = 4                   # products of low precision take at most 1 / this of the time, about
 
 MOST_STEPS = 1 << 62
 cdef dict _moments = dict(hyperparameters.MOMENTS)
@@ -55,6 +57,10 @@ loss_kernels[0] = <loss_fn>kernels_of("losses", "f32", "cnn_core.loss_fn")
 loss_kernels[1] = <loss_fn>kernels_of("losses", "f64", "cnn_core.loss_fn")
 step_kernels[0] = <step_fn>kernels_of("optimizers", "f32", "cnn_core.step_fn")
 step_kernels[1] = <step_fn>kernels_of("optimizers", "f64", "cnn_core.step_fn")
+
+
+cdef inline double serial_flops(Stack self) noexcept nogil:
+    return LOW_SPEED*SERIAL_STEP_FLOPS if self.is_low else SERIAL_STEP_FLOPS
 
 
 cdef void run_share(void *run, int rank, int size) noexcept nogil:
@@ -120,7 +126,7 @@ cdef class Stack(Layers):
     """
 
     def __cinit__(self, sizes, activations=None, biases=None, dtype="float32", *, bint units_major=True, norms=None,
-                  residuals=None):
+                  residuals=None, precision="float32"):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.moment_memory = ()
@@ -158,6 +164,14 @@ cdef class Stack(Layers):
     def tabulate(self):
         """Raise a TypeError: training changes the weights, and a table would not follow them."""
         raise TypeError("the weights of a Stack change; tabulate is for Layers")
+
+    def set_precision(self, precision):
+        """Raise a TypeError: the precision of a stack is an argument of the class."""
+        raise TypeError("the weights of a Stack change; set_precision is for Layers, and a Stack takes precision=")
+
+    def quantize(self, low, high):
+        """Raise a TypeError: int8 is for prediction."""
+        raise TypeError("the weights of a Stack change; quantize is for Layers")
 
     cdef int check_change(self, str what) except -1:
         return check_free(self, what)
@@ -602,6 +616,10 @@ cdef class Stack(Layers):
         run.take_step, run.wait, run.loss_and_gradient = self.step_kernel, wait, self.loss_kernel
         run.parameters, run.gradients = self.parameters_data, self.gradient_block().data
         run.offset, run.running = self.offset, self.running_memory.data
+        if self.is_low:
+            if self.copies is None:
+                make_copies(self)
+            run.low_precision = <const LowPrecision *>self.copies.data
         run.count, run.batch, run.activated = m, batch, objective.activated
 
     cdef void plan_chunks(self, Run *run, int threads):
@@ -614,7 +632,7 @@ cdef class Stack(Layers):
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One parallel region over rows run.first, ..., run.first + run.count - 1."""
         cdef int size = 1
-        if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS
+        if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > serial_flops(self)
                 and self.net.call == NULL):
             size = acquire_threads(threads)
         run.pool = get_pool()
@@ -1123,6 +1141,7 @@ cdef class Stack(Layers):
                 leave_slice(self)
             if end_of_run(run, &poll):
                 break
+            run.is_packed = self.is_low and on_step is None and not calls_python    # nobody else writes parameters
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if on_step is not None:

@@ -43,7 +43,7 @@ cdef void apply_share(void *run, int rank, int size) noexcept nogil:
     (<DenseKernels *>(<Run *>run).kernels).apply_gradient(<Run *>run, rank, size)
 
 
-cdef Py_ssize_t tape_size(Stack self, Run *run, Py_ssize_t rows):
+cdef Py_ssize_t tape_size(Stack self, Run *run, Py_ssize_t rows, int threads):
     """Bytes of the buffers that a tape owns, without the addresses of all buffers."""
     cdef Py_ssize_t reals = 0 if run.x.direct else rows * self.net.layers[0].ldt, i
     cdef Layer *layer
@@ -51,7 +51,7 @@ cdef Py_ssize_t tape_size(Stack self, Run *run, Py_ssize_t rows):
         layer = &self.net.layers[i]
         reals += (1 + keeps_slope(self, i, run.activated) + (layer.norm != NO_NORM)) * rows * layer.ld
         reals += statistics_size(self, i, rows)
-    return reals * self.itemsize
+    return reals * self.itemsize + (threads * operands_size(self, 0) if self.is_low else 0)
 
 
 cdef void lay_out_tape(Stack self, Run *run, Py_ssize_t rows, char *at, void **addresses) noexcept:
@@ -76,6 +76,7 @@ cdef void lay_out_tape(Stack self, Run *run, Py_ssize_t rows, char *at, void **a
         if layer.norm != NO_NORM:
             run.hat[i], run.inverse[i] = at, at + size
             at += size + statistics_size(self, i, rows)*self.itemsize
+    run.operands, run.operands_size = at, operands_size(self, 0)
 
 
 cdef void lay_out_copies(Stack self, Run *run) noexcept:
@@ -87,17 +88,17 @@ cdef void lay_out_copies(Stack self, Run *run) noexcept:
         at += copy_size(self, i) * self.itemsize
 
 
-cdef Py_ssize_t backward_size(Stack self, Py_ssize_t rows, Py_ssize_t scratch):
+cdef Py_ssize_t backward_size(Stack self, const Run *run, Py_ssize_t rows, Py_ssize_t scratch, int threads):
     """Bytes of the buffers that only backward needs."""
     cdef Py_ssize_t reals = scratch, i
     cdef Layer *layer
     for i in range(self.net.depth):
         layer = &self.net.layers[i]
         reals += (1 + (layer.norm != NO_NORM) + layer.residual) * rows * layer.ld
-    return reals * self.itemsize
+    return reals * self.itemsize + low_precision_size(self, run.chunk, rows, threads)
 
 
-cdef void lay_out_backward(Stack self, Run *run, Py_ssize_t rows, Py_ssize_t scratch, char *at) noexcept:
+cdef void lay_out_backward(Stack self, Run *run, Py_ssize_t rows, Py_ssize_t scratch, int threads, char *at) noexcept:
     cdef Py_ssize_t size, i
     cdef Layer *layer
     run.scratch = at
@@ -113,6 +114,7 @@ cdef void lay_out_backward(Stack self, Run *run, Py_ssize_t rows, Py_ssize_t scr
         if layer.residual:
             run.skip_gradient[i] = at
             at += size
+    lay_out_low_precision(self, run, rows, threads, at)
 
 
 cdef void clear_paddings(Stack self, char *flat) noexcept nogil:
@@ -246,7 +248,7 @@ cdef object begin_record(Stack self, Tape tape, X, bint training, bint activated
     if self.transposed is None:
         make_transposed(self)
     rows = round_up_rows(run.count)
-    size = tape_size(self, run, rows)
+    size = tape_size(self, run, rows, wanted_threads(self, run, threads))
     tape.memory = take_spare(self, size + addresses_size(self))
     lay_out_tape(self, run, rows, <char *>cnp.PyArray_DATA(tape.memory),
                  <void **>(<char *>cnp.PyArray_DATA(tape.memory) + size))
@@ -255,7 +257,7 @@ cdef object begin_record(Stack self, Tape tape, X, bint training, bint activated
 
 cdef int wanted_threads(Stack self, Run *run, int threads) noexcept:
     """Threads of a pass, as for a step of training."""
-    cdef bint is_large = 6.0 * self.n_parameters * run.count > SERIAL_STEP_FLOPS
+    cdef bint is_large = 6.0 * self.n_parameters * run.count > serial_flops(self)
     return threads if is_large and self.net.call == NULL else 1
 
 
@@ -374,11 +376,11 @@ cdef object play_back(Stack self, Tape tape, cnp.ndarray d, cnp.ndarray gradient
             for i in range(self.net.depth):
                 run.scratch_size = max(run.scratch_size, ROW_GROUP * self.net.layers[i].ld)
             scratch = size * run.scratch_size
-            needed = backward_size(self, rows, scratch)
+            needed = backward_size(self, &run, rows, scratch, size)
             work = take_workspace(self)
             if work is None or len(work) < needed:
                 work = aligned_zeros(needed, np.dtype("uint8"))
-            lay_out_backward(self, &run, rows, scratch, <char *>cnp.PyArray_DATA(work))
+            lay_out_backward(self, &run, rows, scratch, size, <char *>cnp.PyArray_DATA(work))
             run.gradients = cnp.PyArray_DATA(gradients) if gradients is not None else NULL
             if run.update != NULL and run.gradients != NULL:     # that of a frozen layer is not written
                 memset(run.gradients, 0, self.memory.count*self.itemsize)
@@ -424,8 +426,12 @@ cdef object gradient_of_rows(Stack self, Tape tape, Run *run, cnp.ndarray out, i
 
 cdef object first_weights(Stack self, double scale):
     """W of the first layer, transposed, times the factors by which the rows are scaled."""
-    from cnn_core.encoding import factors_of_bins   # imported here to keep the import of the core fast
+    # imported here to keep the import of the core fast
+    from cnn_core.encoding import factors_of_bins
+    from cnn_core.quantization import rounded
     (W, _), *_ = self.views()
+    if self.is_low:
+        W = rounded(W)
     factors = self.factors
     if factors is None and (scale != 1 or self.encoding is not None):
         factors = np.full(self.columns, scale)
@@ -441,10 +447,12 @@ cdef object transform_back(Stack self, X, rows, double scale, weights, dz, out, 
     from cnn_core.clipping import slopes
     from cnn_core.encoding import add_bins
     from cnn_core.functions import matmul
+    from cnn_core.quantization import rounded
     gradient = out
     if self.encoding is not None:
         gradient = np.empty((len(out), self.sizes[0]), self.dtype)
-    matmul(dz[:, :self.sizes[1]], weights, gradient, n_threads=threads)
+    dz = dz[:, :self.sizes[1]]
+    matmul(rounded(dz) if self.is_low else dz, weights, gradient, n_threads=threads)
     if kept is not None:
         gradient *= kept
     if self.clipped:

@@ -3,7 +3,8 @@
 (a) The rows of some batches are gathered once, for all members. Then each member takes all its steps on them: see
     `kernels/together.pyx`. Members are divided among the threads by their work.
 (b) All members are in slices at the same time, and have taken the same steps whenever the core returns to Python.
-(c) Members that call Python, or whose batches are so long that they are polled, are trained one after another.
+(c) Members that call Python or are of low precision, or whose batches are so long that they are polled, are trained one
+    after another.
 """
 
 import numpy as np

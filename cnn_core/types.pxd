@@ -13,6 +13,10 @@ cdef enum:
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
     PIECE_GROUP = 16        # bins of a column are padded to a multiple of this: whole vectors of every width
+    TERM_GROUP = 32         # sums of bfloat16 products are cut at multiples of this many terms, and so are rows and inputs
+    PANEL = 16              # columns of a panel of an operand of low precision
+    OPERAND_ROWS = 64       # rows that are rounded before they are multiplied
+    OPERAND_BYTES = 256 * 1024  # bytes of rounded columns of X that are multiplied by dZ before the next columns
 
 cdef enum:
     SLICE_FLOPS = 1000000000    # signals are checked after this much work, which takes some hundredths of a second,
@@ -35,6 +39,9 @@ cdef enum Method:           # those from AMSGRAD on are computed by `extra_step_
 cdef enum Number:           # element types of the caller's matrix
     FLOAT32, FLOAT64, UINT8, INT8, UINT16, INT16, UINT32, INT32, UINT64, INT64
 
+cdef enum Precision:        # of the products of a layer
+    SINGLE, BFLOAT16, QUANTIZED     # the reals of the network; bfloat16; int8 with uint8 inputs
+
 cdef struct Layer:
     Py_ssize_t k, n         # inputs, units
     Py_ssize_t ld           # row stride of W, of the activations and of dZ: n padded
@@ -54,6 +61,20 @@ cdef struct Layer:
 ctypedef int (*user_fn)(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
                         Py_ssize_t ld) noexcept nogil
 
+cdef struct LowLayer:           # weights of a layer in low precision, packed as `LowPrecisionKernels` takes them
+    int precision               # a Precision; SINGLE: the layer has no such weights
+    void *weights               # W
+    void *transposed            # W^T, in training
+    const float *scale          # int8: factor of each unit's sum
+    const float *bias           # int8: b, and what the shifts of the inputs add; without b if the layer is normalised
+    const float *factor         # int8: an input becomes x * factor + shift
+    const float *shift
+    bint for_each_column        # factor and shift have a number for each input, else one
+
+cdef struct LowPrecision:
+    const void *kernels         # the LowPrecisionKernels
+    LowLayer *layers
+
 cdef struct Net:
     int depth
     Py_ssize_t width        # widest padded row of the input and of all layers' outputs
@@ -62,6 +83,7 @@ cdef struct Net:
     bint plain              # no norm, residual, dropout or unfused activation: the fast paths apply
     user_fn call            # NULL if no activation is the user's
     void *owner             # the `Layers` object that is passed to `call`
+    const LowPrecision *low_precision   # prediction: weights that are used in place of the parameters; or NULL
 
 cdef struct Pieces:         # piecewise-linear functions of columns of X, the inputs that follow them: see `encode`
     Py_ssize_t count        # number of columns that are encoded
@@ -175,6 +197,12 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     void **dy
     void **inverse
     void **skip_gradient
+    const LowPrecision *low_precision   # copies of W, and of W transposed; NULL: products are of the reals
+    bint is_packed          # these copies are those of the parameters
+    void **packed_dz        # for each layer: dZ of the chunk's rows in panels of `dz_panel` bytes; NULL: not needed
+    Py_ssize_t dz_panel
+    char *operands          # `operands_size` bytes for each thread, for rows in low precision
+    Py_ssize_t operands_size
     void *running           # running means and variances
     bint by_running         # batches are normalised by the running statistics, else by their own
     bint training           # running statistics are updated, and units are dropped
@@ -232,6 +260,17 @@ cdef struct Shared:         # runs of equal networks that share weights: see `sh
     Py_ssize_t inputs_size
     wait_fn wait
     void *pool
+
+cdef inline Py_ssize_t packed_panel(Py_ssize_t k) noexcept nogil:
+    """Bytes of a panel of k rows of a packed operand of bfloat16."""
+    return (k + TERM_GROUP - 1) // TERM_GROUP * TERM_GROUP * 2*PANEL
+
+
+cdef inline Py_ssize_t operand_stride(Py_ssize_t k, int precision) noexcept nogil:
+    """Bytes from one row of k numbers of low precision to the next: whole cache lines, no multiple of 1024 bytes."""
+    cdef Py_ssize_t bytes = ((k if precision == QUANTIZED else 2*k) + 63) // 64 * 64
+    return bytes + 64 if bytes % 1024 == 0 else bytes
+
 
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""

@@ -30,6 +30,8 @@ cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activ
         return round_up_rows(batch)     # gram training uses all rows in each step
     for i in range(self.net.depth):
         row += count_arrays(self, i, activated) * self.net.layers[i].ld
+    if self.is_low:
+        return low_chunk_rows(self, row, batch, threads)
     if self.memory.count * self.itemsize > CHUNK_BYTES:
         most = min(self.memory.count // row, LARGE_CHUNK)
     else:
@@ -59,11 +61,12 @@ cdef Py_ssize_t statistics_size(Stack self, Py_ssize_t i, Py_ssize_t chunk):
 
 
 cdef Py_ssize_t copy_size(Stack self, Py_ssize_t i):
-    """Reals in the second copy of layer i's weights, see `Run.wt`; the first layer needs no dX."""
+    """Reals in the second copy of layer i's weights, see `Run.wt`; the first layer needs no dX, and copies in low
+    precision are apart."""
     cdef Layer *layer = &self.net.layers[i]
     if layer.units_major:
         return round_up_rows(layer.k) * layer.ldw if layer.whole > 0 else 0
-    return round_up_rows(layer.n) * layer.ldt if i > 0 else 0
+    return round_up_rows(layer.n) * layer.ldt if i > 0 and not self.is_low else 0
 
 
 cdef cnp.ndarray take_workspace(Stack self):
@@ -106,7 +109,8 @@ cdef Py_ssize_t workspace_size(Stack self, Run *run, int threads):
         reals += statistics_size(self, i, run.chunk)
     run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
     reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-    return reals*self.itemsize + round_up_rows(run.chunk)*sizeof(double)
+    reals *= self.itemsize
+    return reals + round_up_rows(run.chunk)*sizeof(double) + low_precision_size(self, run.chunk, run.chunk, threads)
 
 
 cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
@@ -150,6 +154,7 @@ cdef int lay_out(Stack self, Run *run, int threads, char *at, void **addresses) 
         if layer.residual:
             run.skip_gradient[i] = at
             at += size
+    lay_out_low_precision(self, run, run.chunk, threads, at)
     at = <char *>cnp.PyArray_DATA(self.transposed)
     for i in range(depth):
         run.wt[i] = at if copy_size(self, i) > 0 else NULL

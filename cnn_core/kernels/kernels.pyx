@@ -11,6 +11,7 @@ from cnn_core.kernel_tables cimport DenseKernels, ArrayKernels
 from cnn_core.types cimport loss_fn, step_fn
 
 include "dense.pyx"
+include "mixed_precision.pyx"
 include "gemm_packing.pyx"
 include "gemm.pyx"
 include "norms.pyx"

@@ -5,8 +5,8 @@
 
 from libc.stdint cimport int64_t
 
-from cnn_core.kernels.vec cimport GROUP, LANES, real, v_first, v_load, v_set1, v_store
-from cnn_core.types cimport POLLED_FRACTION, ROW_GROUP, SLICE_FLOPS, Part, Run, share
+from cnn_core.kernels.vec cimport GROUP, LANES, LOW_PRECISION, real, v_first, v_load, v_set1, v_store
+from cnn_core.types cimport POLLED_FRACTION, ROW_GROUP, SLICE_FLOPS, TERM_GROUP, Layer, Part, Run, share
 
 cdef enum:
     TILE_GROUP = 4              # rows of a chunk are divided among threads in multiples of this
@@ -54,7 +54,7 @@ cdef inline Py_ssize_t rows_between_polls(const Run *run, Py_ssize_t m, double f
     if run.poll == NULL:
         return m
     return min(m, max(<Py_ssize_t>FEWEST_POLLED_ROWS,
-                      <Py_ssize_t>(SLICE_FLOPS / (POLLED_FRACTION*flops)) // ROW_GROUP * ROW_GROUP))
+                      <Py_ssize_t>(SLICE_FLOPS / (POLLED_FRACTION*flops)) // TERM_GROUP * TERM_GROUP))
 
 
 cdef inline bint next_part(Run *run, const Part *whole, Part *some, double flops) noexcept nogil:
@@ -91,10 +91,22 @@ cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t cou
     return 1.0/total if total > 0 else 0
 
 
-cdef inline Part part_of(Py_ssize_t at, Py_ssize_t count, int64_t step, int rank, int size) noexcept nogil:
+cdef inline bint is_low_precision(const Run *run) noexcept nogil:
+    """Whether products are of low precision."""
+    return LOW_PRECISION and run.low_precision != NULL
+
+
+cdef inline Part part_of(const Run *run, Py_ssize_t at, Py_ssize_t count, int64_t step, int rank,
+                         int size) noexcept nogil:
     """Rows of the rank in the chunk of `count` rows that starts at row `at` of the pass."""
+    cdef Py_ssize_t group = TERM_GROUP if is_low_precision(run) else TILE_GROUP
     cdef Part part
     part.at, part.count, part.step, part.rank, part.size = at, count, step, rank, size
-    part.first = share(count, rank, size, TILE_GROUP)
-    part.m = share(count, rank + 1, size, TILE_GROUP) - part.first
+    part.first = share(count, rank, size, group)
+    part.m = share(count, rank + 1, size, group) - part.first
     return part
+
+
+cdef inline Py_ssize_t first_input(const Run *run, const Layer *layer, int rank, int size) noexcept nogil:
+    """Start of the rank's part of a layer's inputs, that is, of the rows of W; it ends where the next one begins."""
+    return share(layer.k, rank, size, TERM_GROUP if is_low_precision(run) else ROW_GROUP)

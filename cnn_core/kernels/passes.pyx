@@ -16,15 +16,18 @@ from cnn_core.kernels.activations cimport activate_block, softmax_row
 from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, has_long_rows, long_row_tile_of
 from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
-    EPILOGUE_FLOPS, TILE_GROUP, clear_padding, goes_on, next_part, no_rows, part_of, round_up_to_cache_line,
-    rows_between_polls, share_of_row, sync_threads, vectors_of)
+    EPILOGUE_FLOPS, TILE_GROUP, clear_padding, first_input, goes_on, is_low_precision, next_part, no_rows, part_of,
+    round_up_to_cache_line, rows_between_polls, share_of_row, sync_threads, vectors_of)
 from cnn_core.kernels.tiles cimport Operands
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
-from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
+from cnn_core.kernels.vec cimport (
+    LANES, LOW_PRECISION, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec)
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, Layer, Net, Part, Rows, Run, is_frozen, share)
+    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, Layer, Net, Part, Rows, Run, is_frozen, share)
 # from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer,
 #     take_step, weight_gradient
+# from mixed_precision.pyx: low_backward_layer, low_forward_layer, low_weight_gradient, operands_of, pack_gradient,
+#     renew_copies
 # from norms.pyx: gain_gradient
 # from epilogue.pyx: activate_output, derive_output, drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
 # from updates.pyx: apply_update
@@ -59,6 +62,10 @@ cdef void forward_part(Run *run, int index, const Part *part, const real *below,
     while next_part(run, part, &some, 2.0*layer.k*layer.n):
         if index == 0 and run.offset != NULL:
             gram_layer(run, some.first, some.m, activation)
+        elif is_low_precision(run):
+            low_forward_layer(run.low_precision, index, layer, <const real *>run.parameters, below + some.first*ldx,
+                              ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
+                              IDENTITY if layer.has_epilogue else activation, operands_of(run, part.rank))
         else:
             forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below + some.first*ldx,
                           ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
@@ -72,6 +79,9 @@ cdef void backward_part(Run *run, int index, const Part *part) noexcept nogil:
     cdef const real *wt = <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index]
     cdef Part some = no_rows(part)
     while next_part(run, part, &some, 2.0*layer.k*layer.n):
+        if is_low_precision(run):
+            low_backward_layer(run, index, some.first, some.m, operands_of(run, part.rank))
+            continue
         backward_layer(layer, below, wt, <const real *>run.dz[index] + some.first*layer.ld,
                        <const real *>run.a[index - 1] + some.first*below.ld, some.m,
                        <real *>run.dz[index - 1] + some.first*below.ld)
@@ -109,6 +119,8 @@ cdef void backward_rows(Run *run, const Part *part) noexcept nogil:
         backward_part(run, index, part)
         index -= 1
         epilogue_backward(run, index, part)
+    if is_low_precision(run):
+        pack_gradient(run, 0, part.first, part.m)
 
 
 cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
@@ -144,7 +156,7 @@ cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_s
             index -= 1
             continue
         layer = &run.net.layers[index]
-        first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
+        first, last = first_input(run, layer, rank, size), first_input(run, layer, rank + 1, size)
         if index == 0 and run.offset != NULL:
             if first < last and last_chunk:
                 take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
@@ -154,7 +166,11 @@ cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_s
                 x, ldx = <const real *>run.a[index - 1], run.net.layers[index - 1].ld
             else:
                 x, ldx = inputs, ld_inputs
-            weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
+            if is_low_precision(run):
+                low_weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch,
+                                    operands_of(run, rank))
+            else:
+                weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
             if run.wt[index] != NULL and last_chunk and run.step.method != GRADIENT_ONLY:
                 copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
         if layer.b >= 0 and rank == size - 1:
@@ -226,7 +242,7 @@ cdef bint run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
     while at < start + count:
         m = min(run.chunk, start + count - at)
         x = chunk_inputs(run, at, &ldx)
-        part = part_of(at, m, step, rank, size)
+        part = part_of(run, at, m, step, rank, size)
         rows_phase(run, &part, x, ldx, weight, scratch, False)
         # Decisions are written before a barrier and read after it, and not written again before the next barrier: all
         # ranks find the same.
@@ -272,7 +288,7 @@ cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, doubl
     cdef Part part
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
     while m > 0:
-        part = part_of(at, m, 0, 0, 1)
+        part = part_of(run, at, m, 0, 0, 1)
         rows_phase(run, &part, x, ldx, weight, scratch, more)
         add_losses(run, m, loss)
         more = end - at >= 2*LONG_ROW_GROUP
@@ -293,16 +309,15 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
     cdef int64_t taken = run.step.count if run.update == NULL else run.update.step.count
-    cdef bint alone = size == 1 and run.loss_spec.function == NULL and run.poll == NULL, tiny = alone and is_tiny(run)
+    cdef bint alone = (size == 1 and run.loss_spec.function == NULL and run.poll == NULL
+                       and not is_low_precision(run))
+    cdef bint tiny = alone and is_tiny(run)
     cdef bint long_rows = alone and has_long_rows(run), going = True
     cdef double weight
-    cdef const Layer *layer
-    # The copies of W in the other memory order; afterwards each step updates them.
+    # The copies of W; afterwards each step updates them.
     for index in range(run.net.depth):
-        layer = &run.net.layers[index]
-        if run.wt[index] != NULL:
-            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
-                         share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
+        if not run.is_packed:
+            renew_copies(run, <int>index, rank, size)
     sync_threads(run, rank, size)
     for index in range(run.passes):
         start = run.first
@@ -425,7 +440,10 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
             activation = layer.activation
             if index == top and (output == LOGITS or activation == SOFTMAX):
                 activation = IDENTITY       # softmax is applied below, row by row
-            if index == 0 and x.pieces != NULL and x.pieces.table != NULL:
+            if LOW_PRECISION and net.low_precision != NULL and net.low_precision.layers[index].precision != SINGLE:
+                low_forward_layer(net.low_precision, index, layer, <const real *>parameters, below, ldx, m, a,
+                                  IDENTITY if layer.has_epilogue else activation, even + 2*(block + 1)*net.width)
+            elif index == 0 and x.pieces != NULL and x.pieces.table != NULL:
                 encoded_layer(x, layer, <const real *>parameters, below, ldx, m, a,
                               IDENTITY if layer.has_epilogue else activation)
             else:

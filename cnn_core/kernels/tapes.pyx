@@ -7,10 +7,11 @@ gradient; for one instruction set and one type of real.
 """
 
 from cnn_core.kernels.optimizers cimport begin_step
-from cnn_core.kernels.partition cimport goes_on, part_of, sync_threads, vectors_of
+from cnn_core.kernels.partition cimport goes_on, is_low_precision, part_of, sync_threads, vectors_of
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp
 from cnn_core.types cimport BATCH_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, share
-# from dense.pyx: copy_weights, take_step
+# from dense.pyx: take_step
+# from mixed_precision.pyx: renew_copies
 # from epilogue.pyx: drop_inputs
 # from passes.pyx: backward_rows, chunk_inputs, forward_rows, weights_phase
 # from updates.pyx: apply_update
@@ -18,14 +19,11 @@ from cnn_core.types cimport BATCH_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, 
 
 cdef void copy_all_weights(Run *run, bint units_major, int rank, int size) noexcept nogil:
     """Second copies of W in the other memory order: forward reads those of layers stored units x inputs, backward those
-    of the others."""
+    of the others. Forward makes all packed copies."""
     cdef int index
-    cdef const Layer *layer
     for index in range(run.net.depth):
-        layer = &run.net.layers[index]
-        if run.wt[index] != NULL and layer.units_major == units_major:
-            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
-                         share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
+        if run.net.layers[index].units_major == units_major or (units_major and is_low_precision(run)):
+            renew_copies(run, index, rank, size)
     sync_threads(run, rank, size)
 
 
@@ -42,7 +40,7 @@ cdef bint joins_rows(const Run *run) noexcept nogil:
 
 cdef inline Part block_of(const Run *run, Py_ssize_t at, Py_ssize_t rows, int rank, int size) noexcept nogil:
     """The rank's part of rows at, ..., at + rows - 1; all rows of the run are one chunk."""
-    cdef Part part = part_of(0, rows, run.step.count, rank, size)
+    cdef Part part = part_of(run, 0, rows, run.step.count, rank, size)
     part.first += at
     part.count = run.count
     return part

@@ -18,13 +18,14 @@ first written out, threads are synchronised, and each of them takes the step on 
 from libc.math cimport INFINITY, pow, sqrt
 
 from cnn_core.kernels.optimizers cimport Constants, ExtraConstants, constants_of, extra_constants_of
-from cnn_core.kernels.partition cimport sync_threads, vectors_of
+from cnn_core.kernels.partition cimport first_input, sync_threads, vectors_of
 from cnn_core.kernels.vec cimport (
     LANES, real, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_set1, v_sqrt, v_store, v_where, vec)
 from cnn_core.types cimport (
-    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP, ROW_GROUP,
+    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP,
     Layer, Run, Step, Update, is_frozen, share)
-# from dense.pyx: copy_weights, step_with
+# from dense.pyx: step_with
+# from mixed_precision.pyx: renew_copies
 
 
 cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:
@@ -180,13 +181,12 @@ cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept 
         step = update.step
         step.rate *= update.factors[i]
         n = vectors_of(layer.n)*LANES
-        first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
+        first, last = first_input(run, layer, rank, size), first_input(run, layer, rank + 1, size)
         if layer.units_major:
             update_rows(run, &step, factor, layer.w + first, layer.n, vectors_of(last - first)*LANES, layer.ldt, True)
         else:
             update_rows(run, &step, factor, layer.w + first*layer.ld, last - first, n, layer.ld, True)
-        if run.wt != NULL and run.wt[i] != NULL and first < last:
-            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[i], first, last)
+        renew_copies(run, i, rank, size)
         if layer.b >= 0 and rank == size - 1:
             update_rows(run, &step, factor, layer.b, 1, n, layer.ld, False)
         if layer.g >= 0 and rank == size - 1:

@@ -15,10 +15,12 @@
 typedef double real;
 typedef int64_t ireal;
 #define MANTISSA 52
+#define LOW_PRECISION 0
 #else
 typedef float real;
 typedef int32_t ireal;
 #define MANTISSA 23
+#define LOW_PRECISION 1
 #endif
 
 /* clang-cl has the vector extensions without __GNUC__; CNN_SCALARS tests the scalars where there are vectors. */

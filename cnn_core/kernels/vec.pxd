@@ -10,6 +10,7 @@ cdef extern from "vec.h" nogil:
     enum: ACCUMULATORS
     enum: DOTS                              # dot products a tile has room for
     enum: GROUP                             # vectors in 64 bytes
+    enum: LOW_PRECISION                     # whether networks of these reals may have products of low precision
     real ROUNDING
     const real *ZEROS                       # eight vectors
     void PREFETCH(const void *) noexcept

@@ -195,11 +195,11 @@ UNBOUNDED = ("mse", "squared_error", "tweedie", "gaussian_nll")  # those whose d
 # -- the network -----------------------------------------------------------------------------------
 
 
-def pre_activations(network, activations, X):
-    """Return z of each layer, [(m, n1), ..., (m, nL)]."""
+def pre_activations(network, activations, X, product=np.matmul):
+    """Return z of each layer, [(m, n1), ..., (m, nL)]; `product` as for `gradient`."""
     zs, a = [], X
     for (W, b), name in zip(network, activations, strict=True):
-        z = a @ W if b is None else a @ W + b
+        z = product(a, W) if b is None else product(a, W) + b
         zs.append(z)
         a = ACTIVATIONS[name][0](z)
     return zs
@@ -221,19 +221,34 @@ def loss(network, activations, X, y, name, *, activated=False):
     return LOSSES[name][0](forward(network, activations, X, link=activated), y)
 
 
-def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0, activated=False):
-    """Return (loss, penalty, [(dW, db), ...]), by back-propagation of loss + penalty; `activated` as for `loss`."""
-    zs = pre_activations(network, activations, X)
+def bfloat16(x):
+    """Return x rounded to float32, and then to bfloat16: to nearest, ties to even, without subnormal numbers."""
+    x = np.asarray(x, np.float32)
+    mantissa, exponent = np.frexp(x.astype(np.float64))
+    return np.where(np.abs(x) < 2.0**-126, 0.0, np.ldexp(np.rint(mantissa * 256), exponent - 8))
+
+
+def product_of_bfloat16(a, b):
+    """Return the product of a and b, rounded to bfloat16."""
+    return bfloat16(a) @ bfloat16(b)
+
+
+def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0, activated=False, product=np.matmul):
+    """Return (loss, penalty, [(dW, db), ...]), by back-propagation of loss + penalty; `activated` as for `loss`.
+
+    `product` computes the products of matrices, forward and backward.
+    """
+    zs = pre_activations(network, activations, X, product)
     inputs = [X] + [ACTIVATIONS[f][0](z) for f, z in zip(activations[:-1], zs[:-1], strict=True)]
     f, slope = ACTIVATIONS[activations[-1] if activated else "identity"]
     value, dz = LOSSES[name][0](f(zs[-1]), y), LOSSES[name][1](f(zs[-1]), y) * slope(zs[-1])
     gradients = []
     for layer in reversed(range(len(network))):
         W, b = network[layer]
-        dW = inputs[layer].T @ dz + l2 * W + l1 * np.sign(W)  # sign(0) = 0: the subgradient
+        dW = product(inputs[layer].T, dz) + l2 * W + l1 * np.sign(W)  # sign(0) = 0: the subgradient
         gradients.insert(0, (dW, None if b is None else dz.sum(axis=0)))
         if layer > 0:
-            da = dz @ W.T
+            da = product(dz, W.T)
             dz = da * ACTIVATIONS[activations[layer - 1]][1](zs[layer - 1])
     return value, penalty(network, l1, l2), gradients
 
