@@ -86,7 +86,7 @@ CHANGES = {
     **{"categorical_features": [0], "min_frequency": 0.4, "embeddings": 2, "metrics": ["max_error"]},
     **{"column_types": {1: "ignore"}},
     **{"monitor": "loss", "target": ("loss", 1e9), "min_delta": 1e-9, "restore_best": False},
-    **{"proximal": True, "numeric_embeddings": "piecewise_linear"},
+    **{"precision": "bfloat16", "proximal": True, "numeric_embeddings": "piecewise_linear"},
     **{"time_limit": 1e-9, "on_interrupt": "raise", "dtype": "float64", "n_threads": 2, "callbacks": [stop]},
     **{"preset": "tabular"},
 }

@@ -81,6 +81,7 @@ def test_the_report_names_each_choice(rows):
                 "column_types",
                 "min_frequency",
                 "embeddings",
+                "precision",
             ),
             *("validation_fraction", "label_smoothing", "numeric_embeddings"),
         }

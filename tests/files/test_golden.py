@@ -28,6 +28,8 @@ COMPARED = [(group, name) for group, named in cases.CASES.items() for name in na
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 # Numbers at the end of "trained_on" that are parameters and statistics of batch normalisation: the last batch of 4 rows
 # then moved the running statistics as much as a full one, and now in proportion to its rows.
+# Another order of the sums rounds inputs of a later layer to the neighbouring number of bfloat16 or int8.
+NARROW = 0.05
 COUNTED = {"network-norm_batch": 27, "network-ema": 15}
 FUSED = cnn_core.isa in WITH_FMA
 ON_RECORD = (platform.system(), platform.machine(), platform.libc_ver()[0]) == ("Linux", "x86_64", "glibc")
@@ -55,7 +57,7 @@ def own_activation():
 
 def test_every_file_is_expected():
     assert {path.stem for path in GOLDEN.glob("*.safetensors")} == set(EXPECTED["networks"])
-    assert set(ARCHIVES) == {"format3", "format4", "members", "options"}
+    assert set(ARCHIVES) == {"format3", "format4", "members", "narrow", "options"}
     for each in ARCHIVES.values():
         assert set(each.files()) == set(each.index)
         assert max(map(len, each.files().values())) < 20_000
@@ -84,6 +86,8 @@ def test_the_first_formats(name, tmp_path):
 
 def exact(of, name, result):
     """Whether a result has the recorded bits: not where the BLAS or the exp of NumPy had a part in it at that time."""
+    if of == "narrow" and name.startswith("bfloat16"):
+        return cnn_core.low_precision == "x86_amx"  # the files are from a processor with these kernels
     if of != "format3":
         return True
     if "embed" in name:
@@ -104,7 +108,7 @@ def test_loads_predicts_and_trains_on(of, name, tmp_path):
     path.write_bytes(ARCHIVES[of].files()[name])
     results = files.results(files.read(described["kind"], path), described)
     assert set(results) == set(expected)
-    tolerance = TOLERANCE["float32" if "float32" in name else "float64"]
+    tolerance = NARROW if of == "narrow" else TOLERANCE["float32" if "float32" in name else "float64"]
     for key, array in expected.items():
         assert (results[key].dtype, results[key].shape) == (array.dtype, array.shape)
         kept = len(array) - COUNTED.get(name.rpartition("-")[0], 0) if key == "trained_on" else None

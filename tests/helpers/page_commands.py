@@ -16,7 +16,7 @@ from pages import ROOT, blocks, here
 
 # Commands that are run, each in the folder of its page and after the blocks above it.
 RUN = re.compile(
-    r"compiled-nn (train|predict|evaluate|explain|export|info|tutorial) |python -c |(head|cat|ls) "
+    r"compiled-nn (train|predict|evaluate|explain|quantize|export|info|tutorial) |python -c |(head|cat|ls) "
 )
 
 # Commands that are not run, and the reason. Their files and options are compared with what exists.

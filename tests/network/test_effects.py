@@ -47,7 +47,7 @@ CHANGES = {
     **{"layers": [Dense(5, "relu"), Dense(2)], "optimizer": cnn.SGD(0.1, 0.5), "l1": 0.1, "l2": 0.1},
     **{"input_scale": 2.0, "dtype": "float64", "seed": 1, "n_threads": 2, "standardize": "minmax"},
     **{"scale_targets": True, "categorical_features": [0], "min_frequency": 0.4, "input_dropout": 0.4},
-    **{"column_types": {1: "ignore"}},
+    **{"column_types": {1: "ignore"}, "precision": "bfloat16"},
     **{"clip_norm": 1e-3, "clip_value": 1e-4, "ema": 0.5, "embeddings": 2},
     **{"loss": cnn.losses.Focal(3.0), "proximal": True, "numeric_embeddings": "piecewise_linear"},
 }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..spec.configuration import Configuration
     from ..training.weights import LayerState
     from .inputs import Inputs
+    from .narrowing import Ranges
     from .outputs import Outputs
 
 
@@ -23,6 +24,7 @@ class StoredMember(NamedTuple):
     weight: float
     temperature: float
     best_epoch: int
+    ranges: Ranges | None
 
 
 class EnsembleParts(NamedTuple):

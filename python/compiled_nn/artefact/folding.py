@@ -10,7 +10,7 @@ Predicting a row then costs no more than without these operations:
 (c) Embeddings are linear: x E W = x (E W).
 (d) A temperature T: W / T and b / T.
 (e) Of the bins of a column, all but one are at an end, and what these add to the first layer is one row of a table:
-    `Layers.tabulate`.
+    `Layers.tabulate`. Products of a narrow precision do not use it.
 
 Scaled targets are not folded, because a sum in the dtype of the network would lose the digits of y if its mean is large
 compared with its deviation: the last step of a prediction computes z s + mean in float64, see `units`.
@@ -38,7 +38,7 @@ _FARTHEST = {"float32": 1e-4, "float64": 1e-11}
 _EPSILON = 1e-5  # epsilon of the normalisation in the core
 
 
-def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) -> Layers:
+def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False, own: bool = False) -> Layers:
     """Return layers that predict from unscaled rows.
 
     Parameters
@@ -49,15 +49,17 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         Number by which the logits are divided.
     embedded : bool, default False
         Whether the first layer is an embedding layer.
+    own : bool, default False
+        Whether the result is a copy in any case, which the caller narrows: see :mod:`compiled_nn.artefact.narrowing`.
 
     Returns
     -------
     cnn_core.layers.Layers
-        A copy, or `layers` itself if there is nothing to fold.
+        A copy in float32 or float64, or `layers` itself if there is nothing to fold.
     """
     encoded = layers.encoding is not None
     scales = layers.statistics is not None or temperature != 1
-    if not (scales or embedded or encoded or "batch" in layers.norms):
+    if not (own or scales or embedded or encoded or "batch" in layers.norms):
         return layers
     pairs, norms, gains = layers.views(), list(layers.norms), layers.gains()
     skipped = 1 if embedded else 0  # the embedding layer is merged into the next one
@@ -78,7 +80,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         W, b = pairs[-1]
         pairs[-1] = W / temperature, None if b is None else b / temperature
     rescaled = inputs is not layers.statistics or temperature != 1
-    if not (rescaled or embedded or encoded or tuple(norms) != layers.norms):
+    if not (own or rescaled or embedded or encoded or tuple(norms) != layers.norms):
         return layers
     copy = Layers(
         (layers.sizes[0], *layers.sizes[1 + skipped :]),
@@ -87,7 +89,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         layers.dtype,
         norms=norms,
         residuals=layers.residuals[skipped:],
-        units_major=not encoded,
+        units_major=not (own or encoded),
     )
     for (W, b), (new_W, new_b) in zip(copy.views(), pairs, strict=True):
         W[...] = new_W
@@ -98,7 +100,8 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
             view[...] = gain
     if layers.encoding is not None:
         copy.encode(*layers.encoding)
-        copy.tabulate()
+        if not own:
+            copy.tabulate()
     if inputs is not None:
         copy.standardize(*inputs, layers.clipped)
     return copy
@@ -134,7 +137,8 @@ def scaled(pair: Pair, statistics: Statistics, largest_error: float) -> Pair | N
 
 def mean_of(layers: Sequence[Layers], weights: Sequence[float]) -> MeanOfLayers | None:
     """Return the weighted mean of folded layers; None if the core cannot compute it, see ``MeanOfLayers.fits``."""
-    return MeanOfLayers(layers, weights) if MeanOfLayers.fits(layers) else None
+    is_narrow = any(each.precision != "float32" and each.dtype == np.float32 for each in layers)
+    return MeanOfLayers(layers, weights) if not is_narrow and MeanOfLayers.fits(layers) else None
 
 
 def units(outputs: Outputs, dtype: str) -> Units:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..data.arrays import Array
     from ..preprocessing.standardization import Statistics
     from ..training.weights import LayerState
+    from .narrowing import Ranges
 
 
 class Parts(Immutable):
@@ -37,6 +38,8 @@ class Parts(Immutable):
         Numbers of the last training, see :mod:`compiled_nn.files.recorded`.
     arenas : dict of str to ndarray
         Vectors of parameters for processes that map the file, see :mod:`compiled_nn.files.mapped`; usually empty.
+    ranges : tuple of Ranges
+        Ranges of the inputs of the layers, if the network is quantised; otherwise empty.
     """
 
     configuration: Configuration
@@ -47,6 +50,7 @@ class Parts(Immutable):
     metadata: dict[str, Any]
     training: dict[str, Any]
     arenas: dict[str, Array]
+    ranges: tuple[Ranges, ...]
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Parts(Immutable):
         metadata: dict[str, Any],
         training: dict[str, Any],
         arenas: dict[str, Array],
+        ranges: tuple[Ranges, ...] = (),
     ) -> None:
         self._set(
             configuration=configuration,
@@ -68,4 +73,5 @@ class Parts(Immutable):
             metadata=metadata,
             training=training,
             arenas=arenas,
+            ranges=ranges,
         )

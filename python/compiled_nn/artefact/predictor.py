@@ -12,8 +12,9 @@ from ..common.immutable import Immutable
 from ..data import arrays, samples
 from ..data.arrays import Array
 from . import refusals
-from .folding import folded, units
+from .folding import units
 from .inputs import Inputs
+from .narrowing import PredictionPrecision, Ranges, measure, narrowed
 from .outputs import Outputs
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Predictor(Immutable):
         Whether each output is a value.
     units, exact : cnn_core.layers.Units or None
         Units of predicted values, in the dtype of y and in float64; None for classes.
+    precision : {"float32", "bfloat16", "int8"}
+        Precision of the products; of no effect for a network of float64.
+    ranges : tuple of Ranges
+        Ranges of the inputs of the layers of each network, for "int8"; otherwise empty.
     """
 
     inputs: Inputs
@@ -66,6 +71,8 @@ class Predictor(Immutable):
     one_each: bool
     units: Units | None
     exact: Units | None
+    precision: PredictionPrecision
+    ranges: tuple[Ranges, ...]
 
     def __init__(
         self,
@@ -75,10 +82,12 @@ class Predictor(Immutable):
         *,
         embedded: bool | None,
         n_threads: int | None,
+        precision: PredictionPrecision = "float32",
+        ranges: tuple[Ranges, ...] = (),
     ) -> None:
         """Make the predictor of trained layers.
 
-        `embedded` is whether the first one is an embedding layer; None: the layers are folded already.
+        `embedded` is whether the first one is an embedding layer; None: the layers are folded and narrowed already.
         """
         loss = outputs.loss
         probabilities = None
@@ -86,7 +95,8 @@ class Predictor(Immutable):
             probabilities = LINKED if outputs.n_outputs > 1 else BOTH_CLASSES
         folded_layers: Any = layers
         if embedded is not None:
-            folded_layers = folded(cast("Layers", layers), outputs.calibration.temperature, embedded=embedded)
+            temperature = outputs.calibration.temperature
+            folded_layers = narrowed(cast("Layers", layers), temperature, embedded, precision, *ranges)
         self._set(
             inputs=inputs,
             layers=folded_layers,
@@ -100,11 +110,25 @@ class Predictor(Immutable):
             one_each=not loss.classifies and loss.n_columns(outputs.n_outputs) == outputs.n_outputs,
             units=None if loss.classifies else units(outputs, outputs.dtype or inputs.dtype),
             exact=None if loss.classifies else units(outputs, "float64"),
+            precision=precision,
+            ranges=ranges,
         )
 
     def of_encoded(self) -> Predictor:
         """Return the predictor for rows that are encoded already, with their columns in the order of fit."""
         return self.replace(inputs=self.inputs.of_encoded(), direct=self.layers)
+
+    def measure_ranges(self, rows: Samples) -> tuple[Ranges, ...]:
+        """Return the ranges of the inputs of the layers of each network, see :class:`Ranges`.
+
+        Parameters
+        ----------
+        rows : ndarray or SparseRows (m, k)
+            Calibration rows, converted for the core.
+        """
+        layers: Any = self.layers
+        networks = getattr(layers, "layers", (layers,))  # several ones, whose outputs are averaged
+        return tuple(measure(each, rows, self.inputs, self.n_threads) for each in networks)
 
     def forward(
         self, X: Any, output: int = LINKED, out: Array | None = None, *, exact: bool = False

@@ -64,7 +64,7 @@ def _to_onnx(net: Model, options: Namespace) -> dict[str, Any]:
 
 
 def _to_c(net: Model, options: Namespace) -> dict[str, Any]:
-    return net.to_c(options.output, dtype=options.dtype or "float32").to_config()
+    return net.to_c(options.output, dtype=options.dtype).to_config()
 
 
 def _to_json(net: Model, options: Namespace) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         type=values.choice(("float32", "float64")),
-        help="type of the numbers (default: that of the network; for c float32)",
+        help="type of the numbers (default: that of the network; for c float32; int8 for a quantized network)",
     )
     parser.add_argument(
         "--opset",

@@ -112,6 +112,7 @@ def _model(card: dict[str, Any], room: int) -> dict[str, str | None]:
         "outputs": _outputs(card),
         "calibration": ", ".join(calibrated) or None,
         "parameters": f"{card['parameters']:,} of type {card['dtype']}; file of {card['bytes']:,} bytes",
+        "precision": None if card["precision"] == "float32" else f"products of {card['precision']}",
     }
 
 

@@ -153,13 +153,19 @@ def _add_architecture(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_numbers(group: argparse._ArgumentGroup) -> None:
-    from ..spec.configuration import DTYPES
+    from ..spec.configuration import DTYPES, PRECISIONS
 
     group.add_argument(
         "--dtype",
         type=values.choice(DTYPES),
         default="float32",
         help="type of the weights: " + _listed(DTYPES, "float32"),
+    )
+    group.add_argument(
+        "--precision",
+        type=values.choice(PRECISIONS),
+        default="float32",
+        help="precision of the products: " + _listed(PRECISIONS, "float32"),
     )
     group.add_argument(
         "--scale",

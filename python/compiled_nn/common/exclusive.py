@@ -1,4 +1,7 @@
-"""Training that is alone with its model: meanwhile other calls that would change the model are refused."""
+"""Training that is alone with its model: meanwhile other calls that would change the model are refused.
+
+Calls that would train a quantised model, or change its weights, are always refused.
+"""
 
 from __future__ import annotations
 
@@ -50,15 +53,18 @@ def exclusive(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     Raises
     ------
     RuntimeError
-        By the decorated method, if the model is being trained. The model is unchanged.
+        By the decorated method, if the model is being trained, or is quantised. The model is unchanged.
     """
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        name = "training" if method.__name__.startswith("_") else method.__name__
+
         @wraps(method)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             if not args:
                 return method(*args, **kwargs)  # raises the error of a call without a model
             model, training = args[0], Training()
+            check_not_quantized(model, name, owner)
             try:
                 with switching:
                     if training_of(model) is not None:
@@ -99,7 +105,22 @@ def may_change(model: object) -> bool:
 
 
 def check_change(model: object, what: str, owner: str = "") -> None:
-    """Raise RuntimeError if this thread may not change a model now; `what` names the change."""
+    """Raise RuntimeError if this thread may not change the weights of a model now; `what` names the change."""
+    check_not_quantized(model, what, owner)
+    check_not_trained(model, what, owner)
+
+
+def check_not_quantized(model: object, what: str, owner: str = "") -> None:
+    """Raise RuntimeError if a model is quantised, so that its weights are fixed; `what` names the change."""
+    if getattr(model, "_is_quantized", False):
+        raise RuntimeError(
+            f"This {owner or type(model).__name__} is quantised to int8 and only predicts, so {what} is refused. Use"
+            " the model that quantize was called on, and quantise it again."
+        )
+
+
+def check_not_trained(model: object, what: str, owner: str = "") -> None:
+    """Raise RuntimeError if a model is being trained by another caller; `what` names the change."""
     if not may_change(model):
         raise _refusal(model, owner, what)
 

@@ -152,7 +152,10 @@ def _head(name: str, net: DrawnNetwork | None) -> str:
     badge = "not fitted" if None in sizes or not sizes else "fitted"
     encoder = getattr(net, "encoder_", None)
     table = "" if encoder is None else f" on a table of {count(encoder.n_features_in_, 'column')}"
-    return f'<div><b>{escape_text(name)}</b> {shape}{table}<span class="badge">{badge}</span></div>'
+    precision = getattr(net, "precision_", "float32")
+    badges = [badge] if precision == "float32" else [badge, precision]
+    shown = "".join(f'<span class="badge">{each}</span>' for each in badges)
+    return f"<div><b>{escape_text(name)}</b> {shape}{table}{shown}</div>"
 
 
 def _parts(net: DrawnNetwork) -> list[str]:

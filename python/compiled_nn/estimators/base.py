@@ -70,7 +70,8 @@ class Perceptron(Presets, Creation):
         from .sklearn_training import training_of
 
         net = self._network()
-        return to_sklearn(net._parts(), net._predicting(), lambda: training_of(self))
+        self._check_float("to_sklearn")
+        return to_sklearn(net._parts(), net._described_predictor()[1], lambda: training_of(self))
 
     # ---- training
 

@@ -162,6 +162,8 @@ class MLPClassifier(ClassPredictions, Perceptron):
         Number of seconds after which training stops, between two steps; see :meth:`Network.fit`. None: no limit.
     on_interrupt : {"return", "raise"}, default "return"
         Whether Ctrl-C ends training, with a warning, so that fit returns, or raises a KeyboardInterrupt.
+    precision : {"float32", "bfloat16"}, default "float32"
+        Precision of the products, see :class:`Network`. Not for the solver "lbfgs".
     dtype : {"float32", "float64"}, default "float32"
         Dtype of weights and arithmetic, independent of that of X. With "float64" and an int `random_state`, "sgd" and
         "adam" give the same weights as scikit-learn, up to rounding.

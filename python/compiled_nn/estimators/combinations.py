@@ -32,7 +32,7 @@ _STOCHASTIC_ONLY = (
         "layer_rates",
     ),
     *("optimizer", "schedule", "metrics", "target", "n_batches", "accumulate", "drop_last"),
-    *("monitor", "min_delta", "restore_best"),
+    *("monitor", "min_delta", "restore_best", "precision"),
 )
 
 
@@ -225,6 +225,11 @@ REFUSED = (
         ("init",),
         lambda model: model.coefs_init is not None,
         "has no effect with coefs_init, which has all weights; leave one of them out",
+    ),
+    Combination(
+        ("precision",),
+        lambda model: model.dtype != "float32",
+        "is for dtype='float32', whose products it computes with fewer digits; dtype is {dtype!r}",
     ),
     Combination(
         ("input_scale",),

@@ -20,7 +20,7 @@ _LAYER_PARAMETERS = {
     "residual": "residual",
 }
 _FIXED = (
-    *("dtype", "input_scale", "standardize", "scale_targets"),
+    *("dtype", "precision", "input_scale", "standardize", "scale_targets"),
     *("categorical_features", "min_frequency", "column_types", "embeddings", "numeric_embeddings"),
 )
 # Parameters of the initial weights, which are drawn once.

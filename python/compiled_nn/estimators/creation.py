@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Parameters that are passed to the network unchanged.
 _NETWORK_PARAMETERS = (
-    *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency"),
+    *("dtype", "precision", "input_scale", "standardize", "categorical_features", "min_frequency"),
     *("column_types", "embeddings", "numeric_embeddings"),
     *("input_dropout", "clip_norm", "clip_value", "ema", "proximal"),
 )

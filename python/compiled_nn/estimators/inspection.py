@@ -61,7 +61,9 @@ class Inspection(Settings, ABC):
 
         layers = self._layers(1)
         activations = [str(layer.activation or "identity") for layer in layers[:-1]]
-        return summarize(layers, [*activations, None], None, self.dtype, n_outputs_known=False)
+        return summarize(
+            layers, [*activations, None], None, self.dtype, n_outputs_known=False, precision=self.precision
+        )
 
     def diagnose(self, X: Any, y: Any, *, held_out: bool = False) -> Diagnosis:
         """Search for problems that prevent the estimator from learning, and suggest a remedy for each of them.

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
     from ..spec.configuration import Configuration
     from ..spec.initializers import Pair
+    from ..training.validation import Validation
     from ..uncertainty.calibration import Calibration
     from .initial_weights import InitialWeights
 
@@ -87,6 +88,7 @@ class EstimatorNetwork(Network):
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
     # Generator and given values of the initial weights, until these are drawn: at once, or once bins are learned.
     _start: tuple[RandomState, InitialWeights] | None = None
+    _last_validation: Validation | None = None  # validation rows of the running call of fit
     _calibrated: Array | None = None  # copy of the weights of the calibration, if a caller could change them
 
     def __init__(
@@ -208,12 +210,13 @@ class EstimatorNetwork(Network):
         """Return views of the "coefs_" or "intercepts_" of each layer, as they are used to predict.
 
         They are read-only if a write could not be seen by further training, because the weights are averages, or
-        because they are a copy during training; and so are the zeros for layers without biases.
+        because they are a copy during training, or if the network is quantised; and so are the zeros for layers without
+        biases.
         """
         trainer = self._known_trainer()
         stack = trainer.stack
         is_averaged = trainer.average is not None or (stack.average is not None and stack.steps > 0)
-        if not is_averaged and may_change(self):
+        if not is_averaged and may_change(self) and not self._is_quantized:
             self._discard_predictor()  # the caller may write into the views
             self._check_calibration()
             if self._calibrated is None and self._outputs.calibration is not NOTHING:
@@ -232,6 +235,14 @@ class EstimatorNetwork(Network):
         super()._set_calibration(calibration)
         is_lent = self._lent is not None and self._lent() is not None
         self._calibrated = self._fitted().parameters.copy() if is_lent else None
+
+    def _compare_held_out(self, held_out: Validation | None) -> None:
+        self._last_validation = held_out  # the estimator may restore other weights
+
+    def report_precision(self, *, completed: bool) -> None:
+        """Compare the precision with float32 on the validation rows of a call of fit that has been completed."""
+        held_out, self._last_validation = self._last_validation, None
+        super()._compare_held_out(held_out if completed else None)
 
     def _weights_changed(self) -> None:
         super()._weights_changed()
@@ -319,6 +330,7 @@ class EstimatorNetwork(Network):
             **super().__getstate__(),
             "_lent": None,
             "_calibrated": None,
+            "_last_validation": None,
             "_start": None,
             "describe": None,
         }

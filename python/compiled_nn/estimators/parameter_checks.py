@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common import checks
-from ..spec.configuration import DTYPES, SCALINGS
+from ..spec.configuration import DTYPES, PRECISIONS, SCALINGS
 from ..training.averaging import SWA
 from ..training.plan import ENDINGS
 from .parameters import PRESETS, RATES, SOLVERS
@@ -59,6 +59,7 @@ def check(model: Parameters) -> None:
     if model.n_iter_no_change != math.inf:
         checks.integer(owner, "n_iter_no_change", model.n_iter_no_change, minimum=1)
     checks.choice(owner, "dtype", model.dtype, DTYPES)
+    checks.choice(owner, "precision", model.precision, PRECISIONS)
     checks.flag_or_choice(owner, "standardize", model.standardize, SCALINGS)
     checks.choice(owner, "on_interrupt", model.on_interrupt, ENDINGS)
     _check_optional(owner, model)

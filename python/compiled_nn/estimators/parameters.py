@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common.errors import did_you_mean
 from ..spec.activations import Activation, HiddenName
-from ..spec.configuration import DType, Scaling
+from ..spec.configuration import DType, Precision, Scaling
 from ..spec.layers import Norm
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ class ParameterAccess:
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
-        return f"{type(self).__name__}({arguments})"
+        quantized = ".quantize(...)" if getattr(self, "_is_quantized", False) else ""
+        return f"{type(self).__name__}({arguments}){quantized}"
 
     def _defaults(self) -> dict[str, Any]:
         owner: Any = type(self)
@@ -220,6 +221,7 @@ class Parameters(ParameterAccess):
     time_limit: float | None = None
     on_interrupt: OnInterrupt = "return"
     dtype: DType = "float32"
+    precision: Precision = "float32"
     n_threads: int | None = None
     callbacks: Any = None
     preset: Preset | None = None

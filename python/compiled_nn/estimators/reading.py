@@ -10,7 +10,7 @@ import numpy as np
 from ..common.exclusive import stored
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
-from .exchanging import EstimatorExchanging
+from .narrowing import EstimatorNarrowing
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
 
 
-class Reading(EstimatorExchanging):
+class Reading(EstimatorNarrowing):
     """Base class of the estimators: rows for `network_`, which is a network or an ensemble."""
 
     network_: EstimatorNetwork

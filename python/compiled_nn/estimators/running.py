@@ -56,6 +56,7 @@ class Running(Fitted):
             net.describe = None
             if self._progress.has_begun:
                 self._store_results(check)
+                net.report_precision(completed=self.stop_reason_ is not None)
         if self.stop_reason_ == "interrupted":
             warn("Training interrupted by user.", CompiledNNWarning)
 

@@ -27,7 +27,7 @@ standardisation, are parts of W and b.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -42,12 +42,48 @@ if TYPE_CHECKING:
     from cnn_core.layers import Layers
 
     from ..artefact.inputs import Inputs
+    from ..artefact.narrowing import Ranges
     from ..artefact.predictor import Predictor
     from ..preprocessing.columns import Column
 
 Kind: TypeAlias = Literal["classes", "indicator", "values"]
 EPSILON = 1e-5  # added to the variance of normalised layers
 LIMIT = 3.0  # of the smooth clip
+
+
+class QuantizedWeights(NamedTuple):
+    """Numbers by which a layer computes a W with int8.
+
+    The inputs are q = min(max(round(a * factor + shift), 0), 255), and a W is scale * (q weight) + bias.
+
+    Attributes
+    ----------
+    weight : ndarray (k, n) of int8
+        Whole numbers from -127 to 127.
+    scale : ndarray (n,) of float32
+        Scale of each unit.
+    bias : ndarray (n,) of float32
+        Sum that cancels the shifts in a W, and b of a layer without a norm.
+    factor, shift : ndarray (k,) or (1,) of float32
+        Numbers of each input, or of all of them.
+    """
+
+    weight: Array
+    scale: Array
+    bias: Array
+    factor: Array
+    shift: Array
+
+    def with_zero(self) -> QuantizedWeights:
+        """Return the numbers of a layer with one more unit before the others, whose output is 0."""
+        weight = np.concatenate([np.zeros((len(self.weight), 1), np.int8), self.weight], axis=1)
+        scale, bias = (np.concatenate([np.zeros(1, each.dtype), each]) for each in (self.scale, self.bias))
+        return self._replace(weight=weight, scale=scale, bias=bias)
+
+    def in_units(self, factor: Array, shift: Array) -> QuantizedWeights:
+        """Return the numbers of a layer whose outputs are multiplied by `factor`, and increased by `shift`."""
+        scale, bias = self.scale * factor, self.bias * factor + shift
+        return self._replace(scale=scale.astype(np.float32), bias=bias.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +104,8 @@ class DenseLayer:
         Factors after the normalisation; None without one.
     residual : bool
         Whether the input of the layer is added to its output.
+    quantized : QuantizedWeights or None
+        Numbers of a W, for a model that predicts with int8.
     """
 
     weight: Array
@@ -76,6 +114,7 @@ class DenseLayer:
     norm: Literal["layer", "rms"] | None = None
     gain: Array | None = None
     residual: bool = False
+    quantized: QuantizedWeights | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +198,8 @@ class Description:
         had one class only, is certain.
     centre, spread : ndarray (n_columns,) of float64
         Where the numbers of X were in training, after encoding, as far as it is known; only for probe rows.
+    ranges : tuple of Ranges
+        Ranges of the inputs of the layers of each network, for a model that predicts with int8; otherwise empty.
     """
 
     dtype: str
@@ -182,6 +223,7 @@ class Description:
     classes: Array | None
     centre: Array
     spread: Array
+    ranges: tuple[Ranges, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -253,6 +295,7 @@ def describe(predictor: Predictor, statistics: tuple[Array, Array] | None = None
         classes=classes,
         centre=centre,
         spread=spread,
+        ranges=predictor.ranges,
     )
 
 
@@ -310,9 +353,20 @@ def _chain(layers: Layers) -> Chain:
                 norm,  # type: ignore[arg-type]
                 None if norm is None or gain is None else np.array(gain),
                 residual,
+                _quantized(W, b if norm is None else None, layers.ranges, i),
             )
         )
     return Chain(tuple(found), mean, deviation)
+
+
+def _quantized(W: Array, b: Array | None, ranges: Any, layer: int) -> QuantizedWeights | None:
+    """Return the numbers of a layer with int8; None without ranges of its inputs."""
+    if ranges is None:
+        return None
+    from cnn_core.quantization import quantized  # imported here because most models are not quantised
+
+    low, high = ranges
+    return QuantizedWeights(*quantized(W, b, low[layer], high[layer], layer == 0))
 
 
 def _positions(encoding: tuple[Any, ...] | None) -> Positions | None:

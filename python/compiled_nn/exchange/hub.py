@@ -25,6 +25,7 @@ model.predict(X)
 
 def save(
     kind: str,
+    precision: str,
     description: Description,
     write: Callable[[str], None],
     folder: str | os.PathLike[str],
@@ -43,7 +44,7 @@ def save(
     os.makedirs(place, exist_ok=True)
     write(os.path.join(place, MODEL))
     reader = "load" if kind in ("Network", "Ensemble") else f"{kind}.load"
-    config = _config(kind, description)
+    config = _config(kind, description) | ({} if precision == "float32" else {"precision": precision})
     head = _head(description, license, tags, measured)
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
     text = "\n".join(["---", *lines, "---", "", *_page(description, config, measured, reader)])
@@ -96,6 +97,7 @@ def _page(
         f"- units of the layers: {'; '.join(dict.fromkeys(chains))}"
         f"{'' if len(chains) == 1 else f', mean of {len(chains)} networks'}",
         f"- loss: {description.loss.name}",
+        *([f"- precision of the products: {config['precision']}"] if "precision" in config else []),
     ]
     if metrics:
         lines += [

@@ -9,7 +9,9 @@ _CLASSES = {
     "artefact": {
         "inputs": "Inputs",
         "kept_member": "KeptMember",
+        "narrowing": "Ranges",
         "outputs": "Outputs",
+        "precision_report": "PrecisionReport",
         "seen": "Seen Summary",
     },
     "estimators": {

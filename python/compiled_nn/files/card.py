@@ -57,6 +57,7 @@ def _of_network(described: Description) -> dict[str, Any]:
         "networks": networks,
         "parameters": sum(layer["parameters"] for layer in counted),
         **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
+        "precision": document.get("quantization", network).get("precision", "float32"),
         "standardize": network.get("standardize", False),
         "layers": layers,
         "scale_targets": network.get("scale_targets", False),

@@ -135,6 +135,8 @@ def is_checkpoint(file: Any) -> bool:
 
 def parse_training(file: Any, parts: Parts) -> tuple[dict[str, Any], History]:
     """Return the state of training and the history in an opened file, for the network with these parts."""
+    if parts.ranges:
+        raise ValueError("it has a state of training, but a quantised network is not trained")
     fields = progress(file)
     _check_tensors(file, parts, fields)
     return _state(file, parts, fields), trainer_state.read_history(file, fields["columns"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.ensemble_parts import EnsembleParts
 from ..artefact.parts import Parts
-from . import extras, mapped, members, network_file, recorded
+from . import extras, mapped, members, network_file, recorded, stored_ranges
 from .safetensors_file import write_tensors
 from .stored_layers import StoredLayers
 
@@ -39,10 +39,13 @@ def make_content(parts: EnsembleParts, library_version: str) -> tuple[dict[str, 
         parts.training,
         parts.arenas,
     )
+    is_quantized = parts.members[0].ranges is not None
     tensors, document = network_file.make_content(common, library_version)
     layers, config = members.content(parts)
     temperature = {"temperature": parts.outputs.calibration.temperature}
     document |= {"format_version": network_file.FORMAT_VERSION, **temperature, "members": config}
+    if is_quantized:
+        document[stored_ranges.NAME] = stored_ranges.to_config(is_quantized)
     return tensors | layers, document
 
 
@@ -60,9 +63,14 @@ def parts_of(file: Any, described: Description) -> EnsembleParts:
                 f"blocks of the first layer of network {each['place']} do not match the columns of the encoder"
             )
         layers.append(states)
+    is_quantized = stored_ranges.NAME in described.document
+    ranges = [
+        stored_ranges.read(file, members.prefix_of(i)) if is_quantized else None
+        for i in range(len(of_members.kept))
+    ]
     return EnsembleParts(
         of_members.networks,
-        members.stored(of_members, layers),
+        members.stored(of_members, layers, ranges),
         of_members.combine,
         of_members.calibrated,
         of_members.seed,

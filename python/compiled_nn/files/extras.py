@@ -1,5 +1,5 @@
-"""Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``; for ``members`` and ``mapped`` see
-members.py and mapped.py.
+"""Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``; for ``members``, ``mapped`` and
+``quantization`` see members.py, mapped.py and stored_ranges.py.
 
     inputs      {"names": [...], "shape": [...]}: names of the columns of X, or shape of one image; one of them or both;
                 names are all texts, all numbers, or all lists of texts and numbers; with numeric_embeddings also
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..common import checks
 from ..data import column_names
 from ..spec.configuration import DTYPES
-from . import mapped, metadata
+from . import mapped, metadata, stored_ranges
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..data.column_names import Label
     from ..training.targets import Targets
 
-NAMES = ("inputs", "outputs", "metadata", "members", "mapped")
+NAMES = ("inputs", "outputs", "metadata", "members", "mapped", stored_ranges.NAME)
 _INPUTS = ("names", "shape", "bins")
 _OUTPUTS = ("dtype",)
 
@@ -41,6 +41,7 @@ def extras(parts: Parts) -> dict[str, Any]:
         "outputs": _outputs_to_config(parts.outputs, parts.inputs.dtype),
         "metadata": metadata.to_config(parts.metadata),
         "mapped": mapped.to_config(parts.arenas),
+        stored_ranges.NAME: stored_ranges.to_config(bool(parts.ranges)),
     }
     return {name: content for name, content in found.items() if content}
 

@@ -68,6 +68,8 @@ def _decisive(document: Mapping[str, Any]) -> dict[str, Any]:
         "inputs": document.get("inputs", {}),
         "outputs": document.get("outputs", {}),
     }
+    if "quantization" in document:
+        fields["quantization"] = document["quantization"]
     if "members" not in document:
         return fields | {"network": _network(document["network"])}
     networks, kept = document["members"]["networks"], document["members"]["kept"]

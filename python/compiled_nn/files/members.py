@@ -21,10 +21,12 @@ from ..artefact.ensemble_parts import EnsembleParts, StoredMember
 from ..spec.configuration import PARAMETERS, Configuration, from_config, to_config
 from ..spec.members import check_equal
 from ..training.ensemble_plan import COMBINATIONS
+from . import stored_ranges
 from .safetensors_file import expected_states, layer_tensors
 from .schemas import array, choice, fail, flag, integer, real, record
 
 if TYPE_CHECKING:
+    from ..artefact.narrowing import Ranges
     from ..data.arrays import Array
 
 MOST_LAYERS = 8192  # of all networks together
@@ -65,12 +67,14 @@ class Members(NamedTuple):
     calibrated: bool
     seed: int | None
 
-    def expected(self, n_inputs: int) -> dict[str, tuple[str, list[int]]]:
-        """Return the dtypes and shapes of the tensors of the layers, by name."""
+    def expected(self, n_inputs: int, *, is_quantized: bool) -> dict[str, tuple[str, list[int]]]:
+        """Return the dtypes and shapes of the tensors of the layers, by name; if quantised, those of ranges too."""
         expected: dict[str, tuple[str, list[int]]] = {}
         for i, each in enumerate(self.kept):
             c = self.networks[each["place"]]
             expected |= expected_states(c.layers, n_inputs, c.dtype, prefix_of(i))
+            if is_quantized:
+                expected |= stored_ranges.expected(c, n_inputs, prefix_of(i))
         return expected
 
 
@@ -95,6 +99,8 @@ def content(parts: EnsembleParts) -> tuple[dict[str, Array], dict[str, Any]]:
     tensors: dict[str, Array] = {}
     for i, member in enumerate(parts.members):
         tensors |= layer_tensors(member.layers, prefix_of(i))
+        if member.ranges is not None:
+            tensors |= stored_ranges.tensors(member.ranges, prefix_of(i))
     config = {
         "networks": [to_config(network) for network in parts.networks],
         "kept": [
@@ -142,9 +148,11 @@ def parse(config: Any, first: Any) -> Members:
     return Members(networks, kept, fields["combine"], fields["calibrated"], fields["seed"])
 
 
-def stored(members: Members, layers: Sequence[Any]) -> tuple[StoredMember, ...]:
-    """Return the networks that predict, with the states of their layers."""
+def stored(
+    members: Members, layers: Sequence[Any], ranges: Sequence[Ranges | None]
+) -> tuple[StoredMember, ...]:
+    """Return the networks that predict, with the states of their layers and the ranges of quantised ones."""
     return tuple(
-        StoredMember(members.networks[each["place"]], states, **each)
-        for each, states in zip(members.kept, layers, strict=True)
+        StoredMember(members.networks[each["place"]], states, **each, ranges=found)
+        for each, states, found in zip(members.kept, layers, ranges, strict=True)
     )

@@ -4,9 +4,9 @@ The tensors have the dtype of the network and are named as in a sequence of full
 ``layers.0.weight`` (units, inputs) and ``layers.0.bias`` (units,). The metadata have one key, ``compiled_nn``:
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
-                      have; 4 for one with any of the objects inputs, outputs, metadata, members and mapped, with
-                      standardize="robust_smooth_clip" or "standard_smooth_clip", with column_types or
-                      numeric_embeddings, or with an encoder of dates or with columns that are left out
+                      have; 4 for one with any of the objects inputs, outputs, metadata, members, mapped and
+                      quantization, with standardize="robust_smooth_clip" or "standard_smooth_clip", with column_types,
+                      numeric_embeddings or precision, or with an encoder of dates or with columns that are left out
     library_version   version of compiled_nn that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, from
                       format 3 on also the other parameters that are not None or False
@@ -18,6 +18,7 @@ The tensors have the dtype of the network and are named as in a sequence of full
     inputs, outputs, metadata    format 4: optional objects, see files/extras.py
     members           format 4: networks of an ensemble, see files/members.py and files/ensemble_file.py
     mapped            format 4: hashes of tensors for mapping, see files/mapped.py
+    quantization      format 4: precision of a quantised model, see files/stored_ranges.py
 
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
@@ -47,7 +48,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import CLIPPING, Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
-from . import extras, mapped, recorded, stored_bins, stored_classes, stored_seen
+from . import extras, mapped, recorded, stored_bins, stored_classes, stored_ranges, stored_seen
 from .documents import parse_json
 from .safetensors_file import (
     check_tensors,
@@ -101,6 +102,7 @@ _FIRST_OPTIMIZER = {
     "weight_decay",
 }
 _FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
+_LATER = frozenset({"column_types", "numeric_embeddings", "precision"})  # parameters of format 4
 _SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
 _TARGETS = ("targets.mean", "targets.scale")
@@ -140,14 +142,16 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
     tensors |= stored_bins.tensors(parts.inputs.bins)
     if calibration.scores is not None:
         tensors[_SCORES] = calibration.scores
+    for ranges in parts.ranges:
+        tensors |= stored_ranges.tensors(ranges)
     return tensors | parts.arenas, document
 
 
 def _version_for(configuration: Configuration, calibrated: bool, extended: bool) -> int:
     """Return the oldest format that can describe the network, so that older versions can read the file."""
     config = to_config(configuration)
-    later = "column_types" in config or "numeric_embeddings" in config
-    if extended or config.get("standardize") in CLIPPING or later:
+    is_later = not _LATER.isdisjoint(config)
+    if extended or config.get("standardize") in CLIPPING or is_later:
         return FORMAT_VERSION
     standardize = config.pop("standardize", False)
     if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):
@@ -307,6 +311,7 @@ def parts_of(file: Any, described: Description) -> Parts:
         metadata,
         described.card.get("training", {}),
         mapped.read(file, described.document.get("mapped", {})),
+        (stored_ranges.read(file),) if stored_ranges.NAME in described.document else (),
     )
 
 
@@ -363,10 +368,13 @@ def _check_tensors(
 ) -> None:
     """Check names, shapes and dtypes of the tensors against the configuration, before any of them is read."""
     n_inputs = n_features + sum(counts or ())
+    is_quantized = stored_ranges.read_config(document, configuration)
     if members is None:
         expected = expected_states(configuration.layers, n_inputs, configuration.dtype)
+        if is_quantized:
+            expected |= stored_ranges.expected(configuration, n_inputs)
     else:
-        expected = members.expected(n_inputs)
+        expected = members.expected(n_inputs, is_quantized=is_quantized)
     expected |= stored_bins.expected(counts)
     found = {name for name in file.keys() if not name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
     if "mapped" in document:

@@ -24,6 +24,7 @@ from ..uncertainty.calibration import Calibration
 from . import observing
 from .describing import Describing
 from .ensemble_inspection import EnsembleInspection
+from .narrowing import Narrowing
 from .network import Network
 from .prediction import Prediction
 from .uncertainty import Uncertainty
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
     from ..artefact.ensemble_parts import EnsembleParts
+    from ..artefact.narrowing import PredictionPrecision
     from ..artefact.predictor import Predictor
     from ..data.samples import Samples
     from ..optimizers.base import Optimizer
@@ -43,7 +45,7 @@ _DEFAULT_MEMBERS = 8
 _SHARING_MEMBERS = 32
 
 
-class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
+class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing, Narrowing):
     """Several networks that are trained together on the same rows, and whose predictions are averaged.
 
     X is read and encoded once, and all members are trained on the same batches in one call of the core per epoch. The
@@ -171,7 +173,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
         more = len(self._networks) - 1
         networks = f"[{self._networks[0]!r}{f', and {more} more' if more else ''}]"
         changed = [f", {name}={value!r}" for name, (value, differs) in self._options().items() if differs]
-        return f"Ensemble({networks}{''.join(changed)})"
+        return f"Ensemble({networks}{''.join(changed)}){'.quantize(...)' if self._is_quantized else ''}"
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook displays: parameters, networks and loss curve."""
@@ -373,6 +375,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
         net._inputs = observing.copied(self._inputs)
         net._outputs = Outputs.of(c, learned).replace(calibration=Calibration(member.temperature))
         net._trainer = Trainer(copy_of(member.stack.present(averaged=True), c), c.seed)
+        net._ranges = () if member.ranges is None else (member.ranges,)
         net.history = {name: list(column) for name, column in member.history.items()}
         net.best_epoch_, net.stop_reason_ = member.best_epoch, getattr(self, "stop_reason_", None)
         net.epochs_planned_ = getattr(self, "epochs_planned_", 0)
@@ -394,15 +397,37 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
             self._fitted()
             kept, weights = self._kept, self._weights
             inputs, outputs, n_threads = self._known_inputs(), self._outputs, self._n_threads
-        predictor = mean_predictor(kept, weights, inputs, outputs, n_threads, arenas)
+        predictor = mean_predictor(
+            kept, weights, inputs, outputs, n_threads, arenas, precision=self.precision_
+        )
         with switching:
             if changes == self._changes and training_of(self) is None:
                 self._predictor = predictor
         return predictor
 
+    @property
+    def _is_quantized(self) -> bool:  # type: ignore[override]
+        return any(member.ranges is not None for member in self._kept)
+
+    def _predicting_in(self, precision: PredictionPrecision) -> Predictor:
+        return self._predictor_of(self._outputs, precision)
+
+    def _predictor_of(self, outputs: Outputs, precision: PredictionPrecision) -> Predictor:
+        self._fitted()
+        inputs, n_threads = self._known_inputs(), self._n_threads
+        return mean_predictor(self._kept, self._weights, inputs, outputs, n_threads, precision=precision)
+
+    def _measure_ranges(self, rows: Samples) -> None:
+        from ..artefact.kept_member import with_ranges  # imported here to keep `import compiled_nn` fast
+
+        inputs = self._known_inputs()
+        self._begin_with(
+            _kept=tuple(with_ranges(member, rows, inputs, self._n_threads) for member in self._kept)
+        )
+
     def _uncalibrated(self, X: Samples) -> Array:
         plain = self._outputs.replace(calibration=Calibration())
-        predictor = mean_predictor(self._kept, self._weights, self._known_inputs(), plain, self._n_threads)
+        predictor = self._predictor_of(plain, self.precision_)
         c = self._configuration
         return predictor.layers.forward(X, link=False, scale=c.scale, n_threads=self._n_threads)
 

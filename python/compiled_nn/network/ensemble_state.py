@@ -208,6 +208,7 @@ class EnsembleState(EnsembleFitting):
                 weight,
                 member.temperature,
                 member.best_epoch,
+                member.ranges,
             )
             for member, weight in zip(kept, weights, strict=True)
         )
@@ -241,6 +242,7 @@ class EnsembleState(EnsembleFitting):
                     member.temperature,
                     member.best_epoch,
                     new_history(),
+                    member.ranges,
                 )
             )
         weights = np.array([member.weight for member in parts.members])

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..common.errors import NotFittedError
-from .predicting import Predicting
+from .narrowing import Narrowing
 
 if TYPE_CHECKING:
     from ..artefact.predictor import Predictor
@@ -24,6 +24,14 @@ class Exchanging:
     @abstractmethod
     def _described_predictor(self) -> tuple[Description, Predictor]:
         """Return the description of the present predictor, and the predictor; NotFittedError without weights."""
+
+    def _check_float(self, method: str) -> None:
+        """Raise ValueError if the model predicts with int8, which the result of a method cannot express."""
+        if getattr(self, "_is_quantized", False):
+            raise ValueError(
+                f"{method} uses the weights in float32, but this model predicts with int8. Use {method} of the model"
+                " that quantize was called on; to_onnx and to_c export int8."
+            )
 
     def _fingerprint_if_any(self) -> str | None:
         """Return the fingerprint; None for a model that cannot be saved, such as one with a loss of the user."""
@@ -169,6 +177,7 @@ class Exchanging:
         """
         from ..exchange.torch_writer import to_torch  # imported here to keep `import compiled_nn` fast
 
+        self._check_float("to_torch")
         return to_torch(*self._described_rows(encoded), logits=logits)
 
     def to_keras(self, *, logits: bool = False, encoded: bool = False) -> Any:
@@ -213,6 +222,7 @@ class Exchanging:
         """
         from ..exchange.keras_writer import to_keras  # imported here to keep `import compiled_nn` fast
 
+        self._check_float("to_keras")
         return to_keras(*self._described_rows(encoded), logits=logits)
 
     def _described_rows(self, encoded: bool) -> tuple[Description, Predictor]:
@@ -258,7 +268,7 @@ class Exchanging:
         path: str | os.PathLike[str],
         *,
         name: str | None = None,
-        dtype: Literal["float32", "float64", "int8"] = "float32",
+        dtype: Literal["float32", "float64", "int8"] | None = None,
         test_rows: int = 8,
         calibration_data: Any = None,
     ) -> Verification:
@@ -274,14 +284,16 @@ class Exchanging:
             File to write, which ends in ``.c``. The header ends in ``.h``. Existing files are replaced.
         name : str, optional
             Beginning of all names in C: ``NAME_predict``. Default: the file name.
-        dtype : {"float32", "float64", "int8"}, default "float32"
+        dtype : {"float32", "float64", "int8"}, optional
             Numbers in C. With "int8", weights and the inputs of layers are whole numbers of 8 bits, which need a
-            quarter of the memory, and predictions are less exact.
+            quarter of the memory, and predictions are less exact. Default: "int8" for the result of :meth:`quantize`,
+            which has no other one, otherwise "float32".
         test_rows : int, default 8
             Number of rows of the self-test in the source, at most as many as there are probe rows.
         calibration_data : array-like or table, optional
             Rows that determine the ranges of the inputs of layers, for "int8": some hundred training rows. Default:
-            probe rows, which reach further than training did, so that the steps between numbers are wider.
+            those of :meth:`quantize`; otherwise probe rows, which reach further than training did, so that the steps
+            between numbers are wider.
 
         Returns
         -------
@@ -374,6 +386,7 @@ class Exchanging:
         >>> '"classes"' in Path("net.json").read_text(encoding="utf-8")
         True
         """
+        self._check_float("to_json")
         description, predictor = self._described_predictor()
         from ..exchange.json_export import export  # imported here to keep `import compiled_nn` fast
 
@@ -431,6 +444,7 @@ class Exchanging:
         model: Any = self
         hub.save(
             type(self).__name__,
+            model.precision_,
             description,
             model.save,
             folder,
@@ -440,13 +454,14 @@ class Exchanging:
         )
 
 
-class NetworkExchanging(Exchanging, Predicting):
+class NetworkExchanging(Exchanging, Narrowing):
     """The same methods for a model that has the predictor itself."""
 
     def _described_predictor(self) -> tuple[Description, Predictor]:
         from ..exchange.description import describe  # imported here to keep `import compiled_nn` fast
 
-        predictor = self._predicting()
+        # Other programs have no products of bfloat16: they get the weights in float32.
+        predictor = self._predicting() if self.precision_ != "bfloat16" else self._predicting_in("float32")
         return describe(predictor, self._fitted().statistics), predictor
 
     def to_sklearn(self) -> Any:

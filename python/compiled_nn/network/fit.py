@@ -16,7 +16,7 @@ from ..common.exclusive import exclusive
 from ..data import sample_weights
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
-from ..spec.configuration import check_proximal
+from ..spec.configuration import check_optimizer_precision, check_proximal
 from ..training.batches import Data
 from ..training.divergence import Snapshot
 from ..training.levels import check_first_row
@@ -332,6 +332,7 @@ class Fitting(ShardedFitting):
         is_lbfgs = c.optimizer.name == "lbfgs"
         plan.check_averages(c.ema)
         check_proximal(c)
+        check_optimizer_precision(c)
         targets = self._outputs.learned if resume else None
         if plan.classes is not None:
             targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
@@ -440,6 +441,7 @@ class Fitting(ShardedFitting):
                 loop.run(self, source, plan, validate, changed, self._configuration, recorder)
         finally:
             self._weights_changed()
+        self._compare_held_out(run.held_out)
 
     def _validator(self, held_out: Validation | None) -> Callable[[float], History] | None:
         """Return a function of the deadline that computes the validation columns of the history.

@@ -9,6 +9,7 @@ import numpy as np
 from ..artefact import refusals
 from ..artefact.inputs import Inputs
 from ..common import checks
+from ..common.exclusive import check_not_quantized
 from ..data import arrays
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
@@ -34,7 +35,8 @@ class Inspection(Model):
     def summary(self) -> Summary:
         """Return the sizes of each layer: inputs, units, parameters, operations per row and bytes.
 
-        The summary prints as a table, with columns for norm, dropout, residual and trainable if a layer has them.
+        The summary prints as a table, with columns for norm, dropout, residual and trainable if a layer has them, and
+        with the precision of the products if it is narrow.
 
         Returns
         -------
@@ -57,7 +59,9 @@ class Inspection(Model):
         n_inputs, biases = (None, None) if stack is None else (stack.sizes[0], stack.biases)
         from ..spec.summary import summarize  # imported here to keep `import compiled_nn` fast
 
-        return summarize(c.layers, c.activation_names, n_inputs, c.dtype, biases=biases)
+        return summarize(
+            c.layers, c.activation_names, n_inputs, c.dtype, biases=biases, precision=self.precision_
+        )
 
     def diagnose(self, X: Any, y: Any = None, *, held_out: bool = False) -> Diagnosis:
         """Search for problems that prevent the network from learning, and suggest a remedy for each of them.
@@ -128,6 +132,7 @@ class Inspection(Model):
         """
         from .diagnosis import findings  # imported here to keep `import compiled_nn` fast
 
+        check_not_quantized(self, "diagnose", "Network")
         learned = self._outputs.learned is not None
         translation = findings.network_translation(self._configuration)
         return self._diagnosed(X, y, learned, translation, held_out=self._held_out(X) if held_out else None)
@@ -291,6 +296,7 @@ class Inspection(Model):
         >>> net.input_gradient(X).shape, net.input_names_.tolist()
         ((4, 3), ['age', 'city_Bonn', 'city_Ulm'])
         """
+        check_not_quantized(self, "input_gradient", self._owner)
         self._check_calibration()
         X, stack, loss = self._known_inputs().read(X), self._evaluated(), self._configuration.loss
         options: dict[str, Any] = {"scale": self._configuration.scale, "n_threads": self._n_threads}

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..artefact.predictor import LINKED, LOGITS
+from ..common.exclusive import check_not_quantized
 from ..data import arrays
-from ..training.stacks import loss_of_values
+from ..training.stacks import loss_of_outputs, loss_of_values
 from ..training.targets import weights_of
 from ..training.weights import copy_layers, layer_views
 from .model import Model
+
+if TYPE_CHECKING:
+    from ..data.arrays import Array
+    from ..data.samples import Samples
+    from ..training.targets import Targets
 
 
 class Losses(Model):
@@ -59,6 +66,8 @@ class Losses(Model):
         """
         X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
         weights = weights_of(targets, y, sample_weight)
+        if self._is_quantized:
+            return self._loss_of_outputs(X, y, targets, weights)
         stack = self._evaluated()
         if targets.kind == "values":
             c = self._configuration
@@ -66,6 +75,18 @@ class Losses(Model):
             loss = loss_of_values(targets.loss, targets.in_units(outputs), y, weights, self._n_threads)
         else:
             loss, _ = stack.loss(X, y, self._objective(smoothed=False).replace(weights=weights))
+        return self._checked_loss(loss, X)
+
+    def _loss_of_outputs(self, X: Samples, y: Array, targets: Targets, weights: Array | None) -> float:
+        """Return the mean loss of the outputs of the predictor, without the temperature."""
+        predictor = self._predicting_in(self.precision_, calibrated=False).of_encoded()
+        kind = LINKED if self._configuration.activated else LOGITS
+        outputs = predictor.forward(X, kind, exact=targets.kind == "values")
+        loss = loss_of_outputs(targets.loss.unsmoothed, outputs, y, weights, self._n_threads)
+        return self._checked_loss(loss, X)
+
+    def _checked_loss(self, loss: float, X: Samples) -> float:
+        """Return a loss if it is finite; raise the error for the rows otherwise."""
         if not math.isfinite(loss):
             self._predicting().check(X)
             raise ValueError(
@@ -114,6 +135,7 @@ class Losses(Model):
         >>> net.gradients([[0.0], [1.0]], [1.0, 5.0])
         {'layers': [{'weight': array([[-2.]], dtype=float32), 'bias': array([-2.], dtype=float32)}]}
         """
+        check_not_quantized(self, "gradients", "Network")
         X, y, targets = self._labelled(X, y, sample_weight)
         stack = self._evaluated()
         objective = self._objective().replace(weights=weights_of(targets, y, sample_weight))

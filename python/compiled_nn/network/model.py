@@ -18,7 +18,8 @@ from ..spec.layers import Dense, draw_weights
 from ..training.stacks import new_objective, new_stack, states_of
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import LayerState, copy_layers, layer_views
-from .predicting import Predicting
+from ..uncertainty.calibration import NOTHING
+from .narrowing import Narrowing
 
 if TYPE_CHECKING:
     import weakref
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from cnn_core.stack import Objective, Stack
 
+    from ..artefact.narrowing import PredictionPrecision, Ranges
     from ..optimizers import OptimizerName
     from ..optimizers.base import Optimizer
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 _FIXED = frozenset({"layers", "loss", *PARAMETERS} - {"optimizer"})  # parameters that cannot be assigned
 
 
-class Model(Predicting):
+class Model(Narrowing):
     """Configuration of a network, its trainer if it has weights, and its current predictor.
 
     Parameters
@@ -50,6 +52,7 @@ class Model(Predicting):
     """
 
     best_epoch_: int | None
+    _ranges: tuple[Ranges, ...] = ()  # ranges of the inputs of the layers, if the network is quantised
     _lent_weights: weakref.ref[Array] | None = (
         None  # vector whose owner may change the weights in their memory
     )
@@ -192,7 +195,15 @@ class Model(Predicting):
         is_latest = latest is not None and latest[2] == changes
         if latest is not None and is_latest and np.may_share_memory(latest[0].parameters, stack.parameters):
             return latest[1]
-        predictor = Predictor(stack, inputs, outputs, embedded=embedded, n_threads=n_threads)
+        predictor = Predictor(
+            stack,
+            inputs,
+            outputs,
+            embedded=embedded,
+            n_threads=n_threads,
+            precision=self.precision_,
+            ranges=self._ranges,
+        )
         with switching:
             if changes == self._changes and not self._can_change(predictor):
                 if training_of(self) is None:
@@ -201,7 +212,31 @@ class Model(Predicting):
                     self._latest = stack, predictor, changes
         return predictor
 
+    @property
+    def _is_quantized(self) -> bool:  # type: ignore[override]
+        return bool(self._ranges)
+
+    def _predicting_in(self, precision: PredictionPrecision, *, calibrated: bool = True) -> Predictor:
+        self._check_calibration()
+        outputs = self._outputs if calibrated else self._outputs.replace(calibration=NOTHING)
+        return Predictor(
+            self._evaluated(),
+            self._known_inputs(),
+            outputs,
+            embedded=self.layers[0].is_merged,
+            n_threads=self._n_threads,
+            precision=precision,
+            ranges=self._ranges if precision == "int8" else (),
+        )
+
+    def _measure_ranges(self, rows: Samples) -> None:
+        self._ranges = self._predicting_in("float32").measure_ranges(rows)
+        self._discard_predictor()
+
     def _uncalibrated(self, X: Samples) -> Array:
+        if self._is_quantized:
+            predictor = self._predicting_in("int8", calibrated=False)
+            return predictor.layers.forward(X, link=False, scale=predictor.scale, n_threads=self._n_threads)
         c = self._configuration
         return self._evaluated().forward(X, link=False, scale=c.scale, n_threads=self._n_threads)
 

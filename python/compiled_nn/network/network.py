@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..optimizers import OptimizerName
     from ..optimizers.base import Optimizer
     from ..preprocessing.choices import Features, Types
-    from ..spec.configuration import DType, Scaling
+    from ..spec.configuration import DType, Precision, Scaling
     from ..spec.embeddings import Widths
     from ..spec.numeric_embeddings import NumericEmbedding, NumericEmbeddingName
 
@@ -104,6 +104,12 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         :class:`PiecewiseLinear` [2]_. The bins are learned from the training rows of fit, or those of the first
         partial_fit or the first item of a stream, and stored in the network. Columns of categories, and columns of two
         values, have no bins. Weights, files and ``input_names_`` have them after the columns; X keeps its columns.
+    precision : {"float32", "bfloat16"}, default "float32"
+        Precision of the products of training and prediction, for `dtype` "float32". With "bfloat16", both operands of
+        each product are rounded to bfloat16, which has 8 bits for the digits and the range of float32. Sums, biases,
+        activations, the loss, the optimizer and the stored weights remain float32. This is faster for large layers on
+        processors with instructions for bfloat16, see docs/guide/precision.md; :meth:`compare_precision` measures the
+        loss of accuracy. Not for the optimizer LBFGS.
 
     Attributes
     ----------
@@ -138,6 +144,9 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         "callback" or "interrupted". None after an exception.
     best_epoch_ : int or None
         Best epoch, with early stopping.
+    precision_report_ : PrecisionReport
+        Comparison with float32 by the last fit with `validation_data` or another validation part, for the precision
+        "bfloat16"; or by :meth:`quantize`.
     epochs_planned_ : int
         Number of epochs in the history if fit trains all of its epochs.
 
@@ -190,6 +199,7 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         embeddings: Widths | None = None,
         proximal: bool = False,
         numeric_embeddings: NumericEmbedding | NumericEmbeddingName | None = None,
+        precision: Precision = "float32",
     ) -> None:
         check_scales(input_scale, standardize)
         configuration = configure(
@@ -213,11 +223,12 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
             embeddings=embeddings,
             proximal=proximal,
             numeric_embeddings=numeric_embeddings,
+            precision=precision,
         )
         super().__init__(configuration, n_threads)
 
     def __repr__(self) -> str:
-        return f"Network({self._configuration})"
+        return f"Network({self._configuration}){'.quantize(...)' if self._is_quantized else ''}"
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook displays: parameters, layers, diagram and loss curve."""
@@ -232,7 +243,8 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         """Return the network as a fitted estimator of scikit-learn."""
         from ..exchange.sklearn_writer import to_sklearn  # imported here to keep `import compiled_nn` fast
 
-        return to_sklearn(self._parts(), self._predicting())
+        self._check_float("to_sklearn")
+        return to_sklearn(self._parts(), self._described_predictor()[1])
 
     # ---- forms of a network in tutorials
 

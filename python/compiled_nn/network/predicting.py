@@ -12,7 +12,7 @@ from ..artefact.outputs import Outputs
 from ..artefact.predictor import Predictor
 from ..common import threads
 from ..common.errors import NotFittedError
-from ..common.exclusive import check_change, switching
+from ..common.exclusive import check_not_trained, switching
 from ..common.together import set_together
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
@@ -53,6 +53,7 @@ class Predicting:
     _trained: Mapping[
         str, Any
     ] = {}  # numbers of rows of the last fit; after `load` all of `_training_record`
+    _is_quantized = False  # whether predictions use int8, so that the weights cannot change
     _owner: ClassVar[str] = "Network"
     _noun: ClassVar[str] = "network"
 
@@ -258,7 +259,7 @@ class Predicting:
 
     def _set_calibration(self, calibration: Calibration) -> None:
         """Set the calibration on held-out rows, which later predictions use."""
-        check_change(self, "a calibration", self._owner)
+        check_not_trained(self, "a calibration", self._owner)
         with switching:
             self._outputs = self._outputs.replace(calibration=calibration)
             self._discard_predictor()

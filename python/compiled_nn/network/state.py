@@ -9,7 +9,14 @@ from .._version import __version__
 from ..artefact.inputs import Inputs
 from ..artefact.parts import Parts
 from ..common import checks
-from ..common.exclusive import check_change, check_kept, is_elsewhere, stored, switching
+from ..common.exclusive import (
+    check_change,
+    check_kept,
+    check_not_quantized,
+    is_elsewhere,
+    stored,
+    switching,
+)
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
 from ..training.stacks import freeze, new_stack, pairs_of
@@ -226,6 +233,7 @@ class State(Model):
     @learning_rate_scale.setter
     def learning_rate_scale(self, scale: float) -> None:
         checked = checks.real("Network", "learning_rate_scale", scale, minimum=0)
+        check_not_quantized(self, "the assignment of learning_rate_scale", "Network")
         if is_elsewhere(self):
             check_change(self, "the assignment of learning_rate_scale", "Network")
         self._known_trainer().rate_scale = checked
@@ -387,6 +395,7 @@ class State(Model):
 
     def _check_checkpoint(self) -> None:
         """Raise RuntimeError if another thread trains the network: its state of training is that of no moment."""
+        check_not_quantized(self, "save_checkpoint", self._owner)
         if is_elsewhere(self):
             raise RuntimeError(
                 "Another thread trains this network, whose state of training changes all the time. Write checkpoints in"
@@ -412,6 +421,7 @@ class State(Model):
             self.metadata,
             self._training_record(),
             {},
+            self._ranges,
         )
 
     @classmethod
@@ -419,7 +429,7 @@ class State(Model):
         """Return a network made from the parts read from a file."""
         net = cls._of_configuration(parts.configuration)
         net._inputs, net._outputs, net.metadata = parts.inputs, parts.outputs, parts.metadata
-        net._trained = parts.training
+        net._trained, net._ranges = parts.training, parts.ranges
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
         parts.inputs.set_in(net._trainer.stack, parts.statistics)
         if parts.arenas:

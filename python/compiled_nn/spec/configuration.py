@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 DEFAULT_LOSS: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
 DType: TypeAlias = Literal["float32", "float64"]
 DTYPES: tuple[DType, ...] = ("float32", "float64")
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 Scaling: TypeAlias = Literal["standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"]
 CLIPPING: tuple[Scaling, ...] = ("standard_smooth_clip", "robust_smooth_clip")  # that clip the numbers
 SCALINGS: tuple[Scaling, ...] = ("standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax")
@@ -108,7 +110,7 @@ def _numeric_embeddings(name: str, value: Any) -> NumericEmbedding | None:
 
 
 # For each parameter besides layers and loss: its default, and the function of (name, value) that returns the checked
-# value. Files leave out those of _OPTIONAL that are None or False.
+# value. Files leave out those of _OPTIONAL that are one of _LEFT_OUT.
 PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
     "optimizer": ("adam", lambda name, value: optimizers.resolve(value)),
     "l1": (0.0, partial(_real, minimum=0)),
@@ -128,9 +130,11 @@ PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
     "ema": (None, partial(_positive, below=1)),
     "proximal": (False, partial(checks.flag, "Network")),
     "numeric_embeddings": (None, _numeric_embeddings),
+    "precision": ("float32", lambda name, value: checks.choice("Network", name, value, PRECISIONS)),
 }
 _FIRST = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed")  # in files of every format
 _OPTIONAL = [name for name in PARAMETERS if name not in _FIRST]
+_LEFT_OUT = (None, False, PRECISIONS[0])
 _NAMES = ("layers", "loss", *PARAMETERS)
 
 
@@ -161,6 +165,7 @@ class Configuration(Immutable):
     ema: float | None
     proximal: bool
     numeric_embeddings: NumericEmbedding | None
+    precision: Precision
 
     def __init__(self, *, layers: tuple[Dense, ...], loss: Loss, **parameters: Any) -> None:
         self._set(layers=layers, loss=loss, **parameters)
@@ -330,6 +335,7 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
         choices.check_contradictions(configuration.categorical_features, configuration.column_types)
     if configuration.scale_targets:
         _check_scaled_targets(configuration)
+    check_precision(configuration.precision, configuration.dtype)
     if configuration.periodic is not None and configuration.embeddings is not None:
         raise ValueError(
             "embeddings and a periodic encoding in numeric_embeddings are both the first layer. Leave one of them out:"
@@ -337,6 +343,24 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
         )
     layers.layer_activations(checked, configuration.loss)  # checks the activation of the last layer
     return configuration
+
+
+def check_precision(precision: str, dtype: str) -> None:
+    """Raise a ValueError for a precision that a network of this dtype does not have."""
+    if precision != "float32" and dtype != "float32":
+        raise ValueError(
+            f"precision={precision!r} is for networks of dtype 'float32', whose products it computes with fewer digits;"
+            f" dtype is {dtype!r}. Leave one of them out."
+        )
+
+
+def check_optimizer_precision(configuration: Configuration) -> None:
+    """Raise a ValueError if the optimizer needs gradients that are more exact than the precision."""
+    if configuration.precision != "float32" and configuration.optimizer.name == "lbfgs":
+        raise ValueError(
+            f"precision={configuration.precision!r} is not for the optimizer LBFGS, which computes in float64. Leave"
+            " precision out, or use another optimizer, such as Adam()."
+        )
 
 
 def check_proximal(configuration: Configuration) -> None:
@@ -373,9 +397,9 @@ def _check_scaled_targets(configuration: Configuration) -> None:
 
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
-    """Return `configuration` as JSON values; optional parameters that are None or False are left out."""
+    """Return `configuration` as JSON values; optional parameters that are one of `_LEFT_OUT` are left out."""
     names = [
-        name for name in _NAMES if name not in _OPTIONAL or getattr(configuration, name) not in (None, False)
+        name for name in _NAMES if name not in _OPTIONAL or getattr(configuration, name) not in _LEFT_OUT
     ]
     config = {name: getattr(configuration, name) for name in names}
     if configuration.numeric_embeddings is not None:
@@ -392,7 +416,7 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
 def from_config(config: object) -> Configuration:
     """Return the configuration from the JSON values that :func:`to_config` returned."""
     given_optional = {
-        name for name in _OPTIONAL if isinstance(config, dict) and config.get(name) not in (None, False)
+        name for name in _OPTIONAL if isinstance(config, dict) and config.get(name) not in _LEFT_OUT
     }
     names = tuple(name for name in _NAMES if name not in _OPTIONAL or name in given_optional)
     given: dict[str, Any] = checks.fields("network", config, names)

@@ -34,6 +34,7 @@ def check_sharing(configurations: Sequence[Configuration]) -> None:
     refused = {
         "embeddings": first.embeddings is not None,
         "numeric_embeddings of the type Periodic": first.periodic is not None,
+        f"precision={first.precision!r}": first.precision != "float32",
         "clip_norm": first.clip_norm is not None,
         "clip_value": first.clip_value is not None,
         "proximal=True": first.proximal,

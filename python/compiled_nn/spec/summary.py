@@ -86,6 +86,8 @@ class Summary:
     ----------
     layers : sequence of LayerSummary
         Layers, from the first hidden layer to the output.
+    precision : {"float32", "bfloat16", "int8"}, default "float32"
+        Precision of the products of predictions.
 
     Attributes
     ----------
@@ -94,6 +96,8 @@ class Summary:
     n_parameters, n_trainable, flops, bytes : int or None
         Totals of the layers; None where a layer is unknown. `n_trainable` is the number of parameters of the layers
         that training changes.
+    precision : str
+        Precision of the products of predictions, which the table has if it is narrow.
 
     Examples
     --------
@@ -110,8 +114,8 @@ class Summary:
     (7510, 12800)
     """
 
-    def __init__(self, layers: Sequence[LayerSummary]) -> None:
-        self.layers = tuple(layers)
+    def __init__(self, layers: Sequence[LayerSummary], precision: str = "float32") -> None:
+        self.layers, self.precision = tuple(layers), precision
         self.n_parameters = _total([layer.parameters for layer in layers])
         self.n_trainable = _total([layer.parameters for layer in layers if layer.trainable])
         self.flops = _total([layer.flops for layer in layers])
@@ -130,6 +134,8 @@ class Summary:
         last = [totals]
         if "trainable" in used:
             last.append({"layer": "trainable", "parameters": _cell(self.n_trainable)})
+        if self.precision != "float32":
+            last.append({"layer": "products", "FLOPs": self.precision})
         return [used, *([row.get(name, "") for name in used] for row in [*cells, *last])]
 
     def __str__(self) -> str:
@@ -151,6 +157,7 @@ def summarize(
     *,
     biases: Sequence[bool] | None = None,
     n_outputs_known: bool = True,
+    precision: str = "float32",
 ) -> Summary:
     """Return the summary of layers.
 
@@ -168,6 +175,8 @@ def summarize(
         Whether each layer has biases. Default: the attribute of the layers.
     n_outputs_known : bool, default True
         Whether the number of units of the last layer is known.
+    precision : {"float32", "bfloat16", "int8"}, default "float32"
+        Precision of the products of predictions.
     """
     size = np.dtype(dtype).itemsize
     known = biases or [layer.bias for layer in layers]
@@ -196,7 +205,7 @@ def summarize(
             )
         )
         n_inputs = units
-    return Summary(found)
+    return Summary(found, precision)
 
 
 def _differs(name: str, cells: Sequence[dict[str, str]]) -> bool:

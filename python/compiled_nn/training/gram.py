@@ -40,6 +40,8 @@ def gram_obstacle(configuration: Configuration, data: Data, resume: bool, watche
         return "X is sparse"
     if not isinstance(optimizer, SGD):
         return f"the optimizer is {type(optimizer).__name__}"
+    if configuration.precision != "float32":
+        return f"the precision is {configuration.precision}"
     if configuration.l1 or configuration.l2:
         return "there is a penalty"
     if configuration.numeric_embeddings is not None:

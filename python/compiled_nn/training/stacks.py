@@ -61,6 +61,7 @@ def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Sta
         configuration.dtype,
         norms=[layer.norm for layer in configuration.layers],
         residuals=[layer.residual for layer in configuration.layers],
+        precision=configuration.precision,
     )
     stack.set_update(**configuration.update)
     fill_layers(layer_views(stack), layers)

@@ -83,7 +83,7 @@ def make(case, dtype):
                 model = cnn.Ensemble(model, n_members=3, combine=combine, seed=0)
             trained(model, X, y, {"epochs": 2, **case.fit})
     if case.then not in ("", "checkpoint"):
-        getattr(model, case.then)(X, y)
+        model = getattr(model, case.then)(X, y)
     return model
 
 
@@ -144,7 +144,9 @@ def results(model, described):
             found[f"{method}.{i}"] = array
     if hasattr(model, "decision_function"):
         found["decision_function.0"] = model.decision_function(X[:ROWS])
-    if described["kind"] in ("checkpoint", "ensemble", "ensemble_checkpoint"):
+    if model.precision_ == "int8":
+        pass  # it only predicts
+    elif described["kind"] in ("checkpoint", "ensemble", "ensemble_checkpoint"):
         trained(model, X, y, {"epochs": 2, **described["fit"], "warm_start": True})
     elif described["kind"] in TABULAR:
         pass  # they are not trained further
@@ -482,6 +484,27 @@ def _with_members():
     )
 
 
+def _with_narrow_precisions():
+    narrow = {"precision": "bfloat16"}
+    yield "bfloat16-network", network(Dense(20, "tanh"), Dense(3), standardize=True, X="shifted", **narrow)
+    yield "bfloat16-checkpoint", checkpoint(optimizer=cnn.Adam(0.01), **narrow)
+    yield "bfloat16-ensemble", ensemble(**narrow)
+    yield "bfloat16-classifier", estimator("classifier", **narrow)
+    yield "int8-network", network(then="quantize")
+    yield "int8-linear", network(Dense(3), then="quantize")
+    yield "int8-far", network(standardize=True, X="far", then="quantize")
+    normed = Dense(5, "relu", norm="batch"), Dense(5, "gelu", norm="layer", residual=True), Dense(3)
+    yield "int8-norms", network(*normed, then="quantize")
+    yield "int8-table", network(categorical_features="auto", embeddings=2, X="table", then="quantize")
+    bins = {"standardize": "robust_smooth_clip", "numeric_embeddings": "piecewise_linear"}
+    yield "int8-bins", network(**bins, then="quantize")
+    pairs = {"loss": "mse", "y": "pairs", "scale_targets": True}
+    yield "int8-values", network(Dense(4, "tanh"), Dense(2), then="quantize", **pairs)
+    yield "int8-ensemble", ensemble(then="quantize", combine="greedy")
+    yield "int8-classifier", estimator("classifier", then="quantize")
+    yield "int8-tabular", replace(tabular("regressor", "values"), then="quantize")
+
+
 def cases(archive):
     """Return {name: (Case, dtype)} of the files of an archive: of "format4" those with what is new in it."""
     parts = {
@@ -489,6 +512,8 @@ def cases(archive):
         "checkpoint": _checkpoints(),
         "estimator": _estimators(),
     }
+    if archive == "narrow":
+        return {f"{name}-float32": (case, "float32") for name, case in _with_narrow_precisions()}
     if archive == "options":
         return {f"{name}-{dtype}": (case, dtype) for name, case in _with_options() for dtype in DTYPES}
     if archive == "members":

@@ -106,7 +106,8 @@ def _parameters(options: Namespace, m: int) -> dict[str, Any]:
     stated = {name: value for name, value in given.items() if value is not None}
     if embeddings is not None:
         stated["numeric_embeddings"] = None if embeddings == "none" else embeddings
-    return stated | {"refit": options.refit, "dtype": options.dtype, "random_state": options.seed}
+    numbers = {"dtype": options.dtype, "precision": options.precision}
+    return stated | {"refit": options.refit, "random_state": options.seed, **numbers}
 
 
 def _held_out(options: Namespace, parts: Parts) -> tuple[Parts, dict[str, Any], bool]:

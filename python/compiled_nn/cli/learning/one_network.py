@@ -100,6 +100,7 @@ def _network(
         l2=options.l2,
         input_scale=1.0 if standardize else data.input_scale,
         dtype=options.dtype,
+        precision=options.precision,
         seed=options.seed,
         n_threads=options.threads,
         standardize=standardize,

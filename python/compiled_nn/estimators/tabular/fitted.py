@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,6 +141,11 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
             parameters["hidden_layer_sizes"] = tuple(layer.units for layer in hidden)
         known = self.get_params()
         return {name: value for name, value in parameters.items() if name in known}
+
+    def _with_network(self, network: Any) -> Self:
+        other = copy(self)
+        other.ensemble_ = network
+        return other
 
     # ---- fitted attributes
 

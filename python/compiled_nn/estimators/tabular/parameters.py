@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import losses
 from ...common import checks
-from ...spec.configuration import DTYPES, SCALINGS, DType, Scaling
+from ...spec.configuration import DTYPES, PRECISIONS, SCALINGS, DType, Precision, Scaling, check_precision
 from ...spec.layers import NORMS, Norm
 from ...training.plan import ENDINGS
 from ..parameters import HiddenActivation, ParameterAccess
@@ -62,6 +62,7 @@ class TabularParameters(ParameterAccess):
     random_state: Any = None
     on_interrupt: OnInterrupt = "return"
     dtype: DType = "float32"
+    precision: Precision = "float32"
     n_threads: int | None = None
     verbose: bool | int = False
 
@@ -99,6 +100,8 @@ class TabularParameters(ParameterAccess):
             checks.real(owner, "time_limit", self.time_limit, above=0)
         checks.choice(owner, "on_interrupt", self.on_interrupt, ENDINGS)
         checks.choice(owner, "dtype", self.dtype, DTYPES)
+        checks.choice(owner, "precision", self.precision, PRECISIONS)
+        check_precision(self.precision, self.dtype)
         checks.optional_integer(owner, "n_threads", self.n_threads, minimum=1)
         if not isinstance(self.verbose, (bool, np.bool_)):
             checks.integer(owner, "verbose", self.verbose, minimum=0)

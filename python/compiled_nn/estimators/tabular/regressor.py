@@ -89,6 +89,8 @@ class TabularRegressor(ValuePredictions, TabularBase):
         Seed for initial weights, order of rows, validation rows and dropout. None: a different seed in each fit.
     on_interrupt : {"return", "raise"}, default "return"
         Whether Ctrl-C ends training, with a warning, so that fit returns, or raises a KeyboardInterrupt.
+    precision : {"float32", "bfloat16"}, default "float32"
+        Precision of the products, see :class:`Network`.
     dtype : {"float32", "float64"}, default "float32"
         Dtype of weights and arithmetic.
     n_threads : int or None, default None

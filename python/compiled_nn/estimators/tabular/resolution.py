@@ -172,6 +172,7 @@ class Resolution:
             "standardize": scaling,
             "ema": ema,
             "dtype": model.dtype,
+            "precision": model.precision,
             "n_threads": model.n_threads,
             **self._inputs(),
             **self._scale_targets(),

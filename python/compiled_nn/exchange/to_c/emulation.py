@@ -1,13 +1,12 @@
 """Evaluation of a plan in NumPy, with the arithmetic of the C code: each sum of products in the same order and dtype.
 
-It gives the ranges of the inputs of layers for int8, and takes the place of the C compiler where there is none.
+It takes the place of the C compiler where there is none, and shows what int8 changes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +17,9 @@ from .fields import encode
 from .plan import LARGEST
 
 if TYPE_CHECKING:
-    from .plan import Plan, PlannedLayer, PlannedNetwork, Range
+    from .plan import Plan, PlannedLayer, PlannedNetwork
 
 BLOCK = 16  # products that are summed before they are added to the sum of a unit
-Watch = Callable[[Array], None]
 
 
 def outputs(plan: Plan, x: Array) -> tuple[Array, Array]:
@@ -36,14 +34,12 @@ def outputs_of(plan: Plan, numbers: Array, at: Array) -> tuple[Array, Array]:
         return _results(plan, _logits(plan, numbers, at))
 
 
-def _logits(plan: Plan, numbers: Array, at: Array, watch: list[list[Watch]] | None = None) -> list[Array]:
-    """Return the outputs before the link of each network; `watch` are called with the inputs of each layer."""
+def _logits(plan: Plan, numbers: Array, at: Array) -> list[Array]:
+    """Return the outputs before the link of each network."""
     found = []
-    for i, network in enumerate(plan.networks):
+    for network in plan.networks:
         a = _first_inputs(plan, network, numbers)
         for k, layer in enumerate(network.layers):
-            if watch is not None:
-                watch[i][k](a)
             u = _sums(layer, a, at if k == 0 else None)
             if layer.norm is not None:
                 u = _normalized(layer, u)
@@ -53,23 +49,6 @@ def _logits(plan: Plan, numbers: Array, at: Array, watch: list[list[Watch]] | No
                 u = arithmetic.activate(layer.activation, u) + (a if layer.residual else u.dtype.type(0))
             a = u
         found.append(a)
-    return found
-
-
-def ranges(plan: Plan, numbers: Array, at: Array) -> list[list[Range]]:
-    """Return the ranges of the inputs of each layer of each network for encoded rows."""
-    found: list[list[Any]] = [[None] * len(network.layers) for network in plan.networks]
-
-    def watching(i: int, k: int) -> Watch:
-        axis = 0 if k == 0 and plan.description.shape is None else None
-
-        def watch(a: Array) -> None:
-            found[i][k] = np.atleast_1d(a.min(axis=axis)), np.atleast_1d(a.max(axis=axis))
-
-        return watch
-
-    with np.errstate(all="ignore"):
-        _logits(plan, numbers, at, [[watching(i, k) for k in range(len(row))] for i, row in enumerate(found)])
     return found
 
 

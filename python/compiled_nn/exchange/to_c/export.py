@@ -21,7 +21,7 @@ from .emulation import BLOCK
 from .fields import inputs_of, rows
 from .header import write_header
 from .outcome import n_out
-from .plan import Plan, make_plan, quantized
+from .plan import Plan, given_ranges, make_plan, quantized
 from .source import write_source
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def export(
     path: str | os.PathLike[str],
     *,
     name: str | None,
-    dtype: str,
+    dtype: str | None,
     test_rows: int,
     calibration: Any,
 ) -> Verification:
@@ -54,11 +54,9 @@ def export(
     if not stem.isprintable() or any(text in stem for text in ('"', "\\", "??")):  # ?? can begin a trigraph
         raise ValueError(f"The file name {stem!r} cannot be included in C source.")
     name = _name_of(stem) if name is None else names.check_name(name)
-    checks.choice("to_c", "dtype", dtype, DTYPES)
+    dtype = _dtype_of(description, dtype, calibration)
     _check_texts(description)
     test_rows = checks.integer("to_c", "test_rows", test_rows, minimum=1)
-    if calibration is not None and dtype != "int8":
-        raise ValueError(f"calibration_data is for dtype='int8'; dtype is {dtype!r}.")
     real = "float32" if dtype == "int8" else dtype
     plan = make_plan(description, real)
     if dtype == "int8" and calibration is not None:
@@ -69,10 +67,11 @@ def export(
     ours = verification.answers(description, predictor, rows_of)
     lines: list[str] = []
     if dtype == "int8":
-        encoded = _encoded(plan, predictor.inputs.read(rows_of))
-        plan = quantized(plan, emulation.ranges(plan, *encoded))
+        samples = predictor.inputs.read(rows_of)
+        encoded, known = _encoded(plan, samples), description.ranges
+        plan = quantized(plan, given_ranges(plan, known or predictor.measure_ranges(samples)))
         found = _answers(plan, *emulation.outputs_of(plan, *encoded))
-        lines = _quality(ours, found, "probe rows" if calibration is None else "calibration rows")
+        lines = _quality(ours, found, "probe rows" if calibration is None else "calibration rows", known)
         some = np.unique(np.linspace(0, len(encoded[0]) - 1, _MOST_ROWS).astype(int))
         x = inputs_of(plan.fields, *(each[some] for each in encoded))
         ours = {key: value[some] for key, value in ours.items()}
@@ -80,6 +79,26 @@ def export(
     replacing.write(os.path.join(os.path.dirname(target), f"{stem}.h"), [head.encode()])
     replacing.write(target, [source.replace(f'#include "{name}.h"', f'#include "{stem}.h"', 1).encode()])
     return result
+
+
+def _dtype_of(description: Description, dtype: str | None, calibration: object) -> str:
+    """Return the numbers in C; raise ValueError if they, or calibration rows, contradict the model."""
+    is_quantized = bool(description.ranges)
+    if dtype is not None:
+        checks.choice("to_c", "dtype", dtype, DTYPES)
+    found = dtype or ("int8" if is_quantized else "float32")
+    if is_quantized and found != "int8":
+        raise ValueError(
+            f"dtype is {found!r}, but this model predicts with int8. Leave dtype out, or use to_c of the model that"
+            " quantize was called on."
+        )
+    if is_quantized and calibration is not None:
+        raise ValueError(
+            "calibration_data has no effect for a quantised model, whose ranges are those of quantize. Leave it out."
+        )
+    if calibration is not None and found != "int8":
+        raise ValueError(f"calibration_data is for dtype='int8'; dtype is {found!r}.")
+    return found
 
 
 def _check_texts(description: Description) -> None:
@@ -157,13 +176,12 @@ def emulated_answers(plan: Plan, x: Array) -> dict[str, Array]:
     return _answers(plan, *emulation.outputs(plan, x))
 
 
-def _quality(ours: Mapping[str, Array], found: Mapping[str, Array], what: str) -> list[str]:
-    """Return lines about what int8 changes."""
+def _quality(ours: Mapping[str, Array], found: Mapping[str, Array], what: str, known: object) -> list[str]:
+    """Return lines about what int8 changes; `known` is not empty if the model predicts with int8 itself."""
     difference = verification.largest_difference(ours, found)
     n = len(next(iter(ours.values())))
-    lines = [
-        f"Largest difference from the model in float on {n} {what}: {difference:.3g} of the largest output."
-    ]
+    model = "the model in int8" if known else "the model in float"
+    lines = [f"Largest difference from {model} on {n} {what}: {difference:.3g} of the largest output."]
     if "label" in ours:
         other = int((np.asarray(ours["label"]) != found["label"]).reshape(n, -1).any(axis=1).sum())
         lines.append(f"Another label for {other} of these rows.")

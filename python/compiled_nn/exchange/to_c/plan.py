@@ -9,7 +9,8 @@ Let v be the numbers and indicators of a row, and c the rows of the table that i
 (c) The first layer computes u = W z + the selected rows of its table; the others u = W a.
 (d) For int8, the inputs a of each layer are q = round((a - middle) / step), limited to -127 to 127, and u = f (W q)
     with whole numbers W from -127 to 127 and one f for each unit. `middle` is part of the bias. The ranges are those of
-    calibration rows: for each input of the first layer, and for all inputs together of the others.
+    calibration rows, or those of a model that predicts with int8 itself: for each input of the first layer, and for all
+    inputs together of the others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from ...data.arrays import Array
 from .fields import Fields, fields_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...artefact.narrowing import Ranges
     from ..description import Chain, DenseLayer, Description, Positions
 
 LARGEST = 127  # of the whole numbers of int8
@@ -194,6 +198,26 @@ def _split(mean: Array, dtype: str) -> tuple[Array, Array]:
 # ---- int8
 
 Range = tuple[Array, Array]
+
+
+def given_ranges(plan: Plan, known: Sequence[Ranges]) -> list[list[Range]]:
+    """Return the ranges of the inputs of each layer in C for those of the model."""
+    description, n = plan.description, plan.fields.n_numbers
+    found = []
+    for network, chain, (low, high) in zip(plan.networks, description.networks, known, strict=True):
+        first = [np.concatenate([end[0][:n], end[0][description.n_columns :]]) for end in (low, high)]
+        if (
+            chain.mean is None and network.centre is not None
+        ):  # C centres numbers that the model only multiplies
+            assert network.rest is not None
+            assert network.deviation is not None
+            for end in first:
+                x = end[:n] / np.float64(description.scale) - plan.fields.offsets
+                end[:n] = ((x - network.centre) - network.rest) / network.deviation
+        if (first[0] == first[0][:1]).all() and (first[1] == first[1][:1]).all():  # as for images
+            first = [end[:1] for end in first]
+        found.append([(first[0], first[1]), *zip(low[1:], high[1:], strict=True)])
+    return found
 
 
 def quantized(plan: Plan, ranges: list[list[Range]]) -> Plan:

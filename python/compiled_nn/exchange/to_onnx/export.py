@@ -33,6 +33,7 @@ _OPSET_ML, _IR = 3, 8
 _LARGEST = (1 << 31) - (1 << 20)  # bytes of a protocol buffer, with room for the graph
 _DTYPES = ("float32", "float64")
 _TOGETHER = 1 << 22  # encoded numbers of rows that are verified in one call
+_STEPS = 0.01  # largest difference for int8: inputs of a layer that are rounded to the neighbouring number
 _ALONE = 256  # rows that are verified one by one as well
 
 
@@ -56,18 +57,22 @@ def export(
         )
     if tolerance is not None:
         tolerance = checks.real("to_onnx", "tolerance", tolerance, above=0, below=1)
+    if description.ranges and dtype != "float32":
+        raise ValueError(
+            f"A model that predicts with int8 is exported in float32; dtype is {dtype!r}. Leave it out."
+        )
     onnx, runtime = _libraries()
     _check_size(description, dtype)
     given = inputs.inputs_of(description, form, dtype)
     probe = verification.probe_rows(replace(description, dtype=dtype), predictor)
     ours = verification.answers(description, predictor, probe.X)
     both = dtype == description.dtype == "float64"
-    bound = tolerance or verification.BOUNDS["float64" if both else "float32"]
+    bound = tolerance or _bound(description, "float64" if both else "float32")
     try:
         model = _model(onnx, description, given, dtype, dtype, opset)
         result = _verify(runtime, model, description, given, probe, ours, bound)
     except ArithmeticError:
-        if dtype == "float64":
+        if dtype == "float64" or description.ranges:
             raise
         # The operators of float32 are not exact enough for this model.
         model = _model(onnx, description, given, dtype, "float64", opset)
@@ -79,6 +84,11 @@ def export(
     if path is not None:
         places.write(path, [model.SerializeToString(deterministic=True)])
     return model
+
+
+def _bound(description: Description, dtype: str) -> float:
+    """Return the largest difference that is allowed, relative to the largest output."""
+    return _STEPS if description.ranges else verification.BOUNDS[dtype]
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -35,8 +35,8 @@ class Lookup(NamedTuple):
 
 
 def looked_up(description: Description) -> frozenset[int]:
-    """Return the columns of text with many categories; none if a first layer passes its input on."""
-    if any(chain.layers[0].residual for chain in description.networks):
+    """Return the columns of text with many categories; none if a first layer passes its input on, or is of int8."""
+    if description.ranges or any(chain.layers[0].residual for chain in description.networks):
         return frozenset()
     return frozenset(
         i

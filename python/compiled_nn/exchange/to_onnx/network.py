@@ -15,7 +15,7 @@ from .lookups import add as add_lookups
 
 if TYPE_CHECKING:
     from ...data.arrays import Array
-    from ..description import Chain, DenseLayer, Description
+    from ..description import Chain, DenseLayer, Description, QuantizedWeights
 
 _HUGE = (
     1e15  # of scaled numbers, whose square is in the range of float32, and whose clip is exactly the limit
@@ -95,7 +95,7 @@ def _first_inputs(
     if chain.mean is not None and chain.deviation is not None:
         z = graph.node("Sub", z, graph.constant("mean", chain.mean, wide), name=f"{scope}centred")
         z = graph.node("Div", z, graph.constant("deviation", chain.deviation, wide), name=f"{scope}scaled")
-    elif description.bins is None and not chain.layers[0].residual:
+    elif description.bins is None and not chain.layers[0].residual and not description.ranges:
         scale = description.scale
     elif description.scale != 1:
         z = graph.node("Mul", z, graph.constant("scale", description.scale, wide), name=f"{scope}scaled")
@@ -139,11 +139,38 @@ def _with_bins(graph: Graph, description: Description, a: str, z: str, scope: st
 
 def _product(graph: Graph, layer: DenseLayer, a: str, scope: str, scale: float, *, biased: bool) -> str:
     """Return a W; plus b if the layer is `biased` here, and has no norm in between."""
+    if layer.quantized is not None:
+        return _quantized_product(graph, layer, layer.quantized, a, scope)
     W = graph.constant(f"{scope}/weight", layer.weight * np.float64(scale))
     if layer.norm is not None or not biased:
         return graph.node("MatMul", a, W, name=f"{scope}/MatMul")
     b = [] if layer.bias is None else [graph.constant(f"{scope}/bias", layer.bias)]
     return graph.node("Gemm", a, W, *b, name=f"{scope}/Gemm")
+
+
+def _quantized_product(graph: Graph, layer: DenseLayer, numbers: QuantizedWeights, a: str, scope: str) -> str:
+    """Return a W as QuantizeLinear and DequantizeLinear; plus b if the layer has no norm.
+
+    The factors and shifts of the inputs are before QuantizeLinear, whose scale is 1: its zero point is one whole number
+    of 8 bits, but the shifts of the columns of X differ, and have any size.
+    """
+    weight, scale, bias, factor, shift = numbers
+    one, zero = graph.constant("1", 1.0), graph.constant("zero", 0, "uint8")
+    x = graph.node("Mul", a, graph.constant(f"{scope}/factor", factor), name=f"{scope}/input/Mul")
+    if shift.any():
+        x = graph.node("Add", x, graph.constant(f"{scope}/shift", shift), name=f"{scope}/input/Add")
+    x = graph.node("QuantizeLinear", x, one, zero, name=f"{scope}/input/QuantizeLinear")
+    x = graph.node("DequantizeLinear", x, one, zero, name=f"{scope}/input/DequantizeLinear")
+    W = graph.node(
+        "DequantizeLinear",
+        graph.constant(f"{scope}/weight", weight, "int8"),
+        graph.constant(f"{scope}/scale", scale),
+        graph.constant(f"{scope}/zeros", np.zeros(len(scale)), "int8"),
+        name=f"{scope}/weight/DequantizeLinear",
+        axis=1,
+    )
+    u = graph.node("MatMul", x, W, name=f"{scope}/MatMul")
+    return graph.node("Add", u, graph.constant(f"{scope}/bias", bias), name=f"{scope}/biased")
 
 
 def _normalised(graph: Graph, layer: DenseLayer, u: str, scope: str, *, biased: bool) -> str:

@@ -144,16 +144,20 @@ def _for_graph(description: Description, chain: Chain, dtype: str) -> Chain:
     both classes. The units of y become a part of a single network with outputs of any range.
     """
     layer, n = chain.layers[-1], len(chain.layers[-1].weight)
+    numbers = layer.quantized
     if _is_binary(description) and not description.loss.ordered:
         W = np.concatenate([np.zeros((n, 1), layer.weight.dtype), layer.weight], axis=1)
         b = None if layer.bias is None else np.append(np.zeros(1, layer.bias.dtype), layer.bias)
+        numbers = None if numbers is None else numbers.with_zero()
     elif _folds(description, dtype):
         assert description.factor is not None
         assert description.shift is not None
         W, b = folding.unscaled((layer.weight, layer.bias), description.factor, description.shift)
+        numbers = None if numbers is None else numbers.in_units(description.factor, description.shift)
     else:
         return chain
-    return replace(chain, layers=(*chain.layers[:-1], replace(layer, weight=W, bias=b)))
+    last = replace(layer, weight=W, bias=b, quantized=numbers)
+    return replace(chain, layers=(*chain.layers[:-1], last))
 
 
 def _folds(description: Description, dtype: str) -> bool:
