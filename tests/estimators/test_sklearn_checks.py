@@ -82,4 +82,4 @@ def test_with_other_parameters(estimator, parameters, expected):
         "loss" in parameters and estimator is cnn.MLPRegressor
     ):
         pytest.skip("a parameter of the other estimator")
-    assert not failed(estimator(max_iter=100, dtype="float64", **parameters), expected)
+    assert not failed(estimator(max_iter=30, dtype="float64", **parameters), expected)

@@ -522,7 +522,7 @@ def test_members_that_encode_differently_are_refused():
 
 @pytest.mark.parametrize("encoding", ["piecewise_linear", "periodic"])
 def test_gram_training_is_not_used(encoding):
-    X = np.random.default_rng(0).normal(size=(12, 1100))
+    X = np.random.default_rng(0).normal(size=(12, 110))
     options = {"epochs": 6, "batch_size": 12}
     nets = [network(numeric_embeddings=encoding, optimizer=cnn.SGD(0.01)) for _ in range(2)]
     found = [

@@ -8,6 +8,7 @@ import signal
 import statistics
 import threading
 from functools import cache
+from itertools import product
 
 import compiled_nn as cnn
 import numpy as np
@@ -121,8 +122,7 @@ def test_a_handler_that_raises_ends_a_call_and_changes_nothing(name, expected_of
         assert net.temperature_ == 1
 
 
-@pytest.mark.parametrize("norm", [None, "batch", "layer"])
-@pytest.mark.parametrize("how", FITS)
+@pytest.mark.parametrize(("norm", "how"), [*product([None, "batch"], FITS), ("layer", "mini-batches")])
 def test_a_step_is_interrupted_soon_with_the_state_of_the_last_whole_step(norm, how, n_threads):
     optimizer = "nadam" if n_threads == 1 else cnn.SGD(0.01, momentum=0.9)
     x, y, options = X[:8000], Y[:8000], FITS[how]

@@ -175,7 +175,7 @@ class Between(Callback):
 def test_reading_during_training_never_sees_a_mixture(name, way, effort):
     parameters = {"ema": {"ema": 0.9}, "lbfgs": {"optimizer": "lbfgs", "l2": 0.1}}.get(way, {})
     net, done, seen = equal_weights(**parameters), threading.Event(), []
-    seconds = effort.count(0.15, 5)
+    seconds = effort.count(0.06, 5)
 
     def train():
         end, state, other = time.perf_counter() + seconds, net.snapshot(), net.snapshot()

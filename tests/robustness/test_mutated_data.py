@@ -532,7 +532,7 @@ def test_mutants(effort, figures, tmp_path, kind):
     }
     if kind in libraries:
         pytest.importorskip(libraries[kind])
-    first, count = effort.count(0, time.time_ns() % 10**9), effort.count(150, 8000)
+    first, count = effort.count(0, time.time_ns() % 10**9), effort.count(75, 8000)
     faults, n_read, largest = data_mutants.run(kind, first, count, tmp_path / "mutants")
     assert not faults, faults[:5]
     assert 0 < n_read < count
