@@ -171,11 +171,11 @@ def mark(library: str, x: float, y: float) -> str:
     return f'<path class="{library}" d="{SHAPES[library]}" transform="translate({x:.1f} {y:.1f})"/>'
 
 
-def legend(libraries: list[str]) -> list[str]:
-    """Return the elements of the legend: three columns of marks and names."""
+def legend(libraries: list[str], step: int = 128) -> list[str]:
+    """Return the elements of the legend: three columns of marks and names, `step` apart."""
     elements = []
     for i, library in enumerate(libraries):
-        x, y = MARGIN + 6 + 128 * (i % 3), 82 + 24 * (i // 3)
+        x, y = MARGIN + 6 + step * (i % 3), 82 + 24 * (i // 3)
         elements += [mark(library, x, y), text(x + 13, y + 5, LIBRARIES[library])]
     return elements
 

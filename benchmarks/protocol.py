@@ -83,9 +83,9 @@ class Server:
         """Draw the data of a workload; `scale` is a share of the rows, or ``check``."""
         # Imported here because machine.py uses this module without NumPy.
         from data import make_task
-        from workloads import WORKLOADS
+        from workloads import find
 
-        workload = WORKLOADS[name]
+        workload = find(name)
         workload = workload.for_check() if scale == "check" else workload.scaled(float(scale))
         return make_task(workload, dtype, self.threads)
 

@@ -225,7 +225,17 @@ def machine_lines(record: dict[str, Any]) -> list[str]:
         "",
         blas_line(record),
         "",
+        *busy_lines(record),
     ]
+
+
+def busy_lines(record: dict[str, Any]) -> list[str]:
+    """Return a sentence on the busy processes beside the peers; nothing if there were none."""
+    number = record.get("busy", 0)
+    if not number:
+        return []
+    what = "One busy process" if number == 1 else f"{number} busy processes"
+    return [f"{what} ran on the same CPUs during each sample.", ""]
 
 
 def blas_line(record: dict[str, Any]) -> str:

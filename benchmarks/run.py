@@ -5,6 +5,7 @@ Examples::
     python benchmarks/run.py                                     all workloads, with one and with two threads
     python benchmarks/run.py --only T1,I2 --peers torch,ours --rounds 5 --threads 1
     python benchmarks/run.py --check                             do all peers compute the same?
+    python benchmarks/run.py --only I4,I5 --busy 1               p99 beside a busy process
     python benchmarks/run.py --scale 0.05 --rounds 2 --seconds 0.05      smoke test
 """
 
@@ -52,6 +53,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--scale", type=float, default=1.0, help="share of the rows, for smoke tests (default: 1)"
+    )
+    parser.add_argument(
+        "--busy",
+        type=int,
+        default=0,
+        help="number of busy processes on the CPUs of the peers during each sample (default: 0)",
     )
     parser.add_argument("--check", action="store_true", help="compare results instead of times")
     add_options(parser)
@@ -111,7 +118,9 @@ def time_workload(
             if name not in session.peers or spent[name] > arguments.cap:
                 continue
             start = time.perf_counter()
-            if sample := session.request(name, "run", *words, seconds):
+            with session.neighbours.running():
+                sample = session.request(name, "run", *words, seconds)
+            if sample:
                 result["samples"].append(sample)
             spent[name] += time.perf_counter() - start
     return [result for result in results.values() if result["samples"]], peaks
@@ -161,6 +170,7 @@ def time_all(workloads: list[Workload], names: list[str], arguments: argparse.Na
         "command": sys.argv,
         "machine": describe(),
         "scale": arguments.scale,
+        "busy": arguments.busy,
         "bounds": {},
         "versions": {},
         "blas": {},

@@ -1,7 +1,14 @@
 """Peers of run.py and gemm.py: options, start, commands and end of their processes."""
 
 import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +20,55 @@ from process import PeerError, Process, cpus_of
 # Seconds until the threads of the previous peer sleep: thread pools spin for some time after a call. Their waiting
 # policy is not changed, because that would slow their next call.
 PAUSE_ALONE, PAUSE_OF_MANY = 0.02, 0.2
+
+# A busy process with ordinary priority, also where the benchmark has real-time priority.
+SPIN = """
+import os
+if hasattr(os, "sched_setscheduler"):
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+while True:
+    pass
+"""
+
+
+class Neighbours:
+    """Busy processes on the CPUs of the peers; they are stopped except during `running`.
+
+    Parameters
+    ----------
+    number : int
+        Number of processes.
+    cpus : str
+        List of CPUs for taskset; the first process is pinned to the first of them, and so on.
+    """
+
+    def __init__(self, number: int, cpus: str) -> None:
+        listed, taskset = cpus.split(","), shutil.which("taskset")
+        self.processes = []
+        for i in range(number):
+            pin = [taskset, "-c", listed[i % len(listed)]] if taskset else []
+            self.processes.append(subprocess.Popen([*pin, sys.executable, "-c", SPIN]))
+        self.send(signal.SIGSTOP)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to all processes."""
+        for process in self.processes:
+            os.kill(process.pid, number)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the processes run during a measurement."""
+        self.send(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.send(signal.SIGSTOP)
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +157,8 @@ class Session:
         BLAS library of each peer, with its kernels where they are known.
     skipped : list of dict
         Peers and commands without an answer, with the reason.
+    neighbours : Neighbours
+        Busy processes, as many as the option ``--busy`` says.
     """
 
     def __init__(self, names: list[str], threads: int, arguments: argparse.Namespace) -> None:
@@ -113,6 +171,7 @@ class Session:
         pythons = dict(pair.split("=", 1) for pair in arguments.python)
         python = interpreter(arguments.environments, "ours")
         self.machine = Process(python, ["machine.py"], threads, self.cpus)
+        self.neighbours = Neighbours(getattr(arguments, "busy", 0), self.cpus)
         for name in names:
             peer = PEERS[name]
             given = pythons.get(peer.environment)
@@ -134,7 +193,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in (self.machine, *self.peers.values()):
+        for process in (self.machine, *self.peers.values(), self.neighbours):
             process.close()
 
     def skip(self, name: str, command: str, reason: str) -> None:

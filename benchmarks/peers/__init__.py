@@ -45,11 +45,18 @@ PEERS = {
     "onnxruntime": Peer("onnx_runtime", "onnxruntime", training=False),
     "onnxruntime-bound": Peer("onnx_runtime", "onnxruntime", "bound", training=False),
     "openvino": Peer("open_vino", "openvino", training=False),
+    "openvino-bound": Peer("open_vino", "openvino", "bound", training=False),
     "openvino-native": Peer(
         "open_vino", "openvino", "native", training=False, lower_precision=True, default=False
     ),
     "ours": Peer("ours", "ours"),
     "ours-core": Peer("ours", "ours", "core", gemm=True),
+    "torch-bfloat16": Peer("torch_eager", "torch", "bfloat16", lower_precision=True, default=False),
+    "onnxruntime-int8": Peer(
+        "onnx_runtime", "onnxruntime", "int8", training=False, lower_precision=True, default=False
+    ),
+    "ours-bfloat16": Peer("ours", "ours", "bfloat16", lower_precision=True, default=False),
+    "ours-int8": Peer("ours", "ours", "int8", training=False, lower_precision=True, default=False),
 }
 
 # Name of the library of each environment, for readers.

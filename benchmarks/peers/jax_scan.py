@@ -19,8 +19,8 @@ def versions() -> dict[str, str]:
 
 
 def blas() -> str:
-    """Return "none": XLA has its own matrix products."""
-    return "none"
+    """Return XLA, whose products are those of Eigen and its own, compiled for this processor."""
+    return "XLA"
 
 
 def forward(parameters, X, hidden: str):

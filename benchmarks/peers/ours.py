@@ -1,4 +1,7 @@
-"""compiled-nn: ``Network`` by default; with ``core``, the compiled class that it uses."""
+"""compiled-nn: ``Network`` by default; with ``core``, the compiled class that it uses.
+
+``bfloat16`` trains and predicts in mixed precision, and ``int8`` predicts with quantised weights.
+"""
 
 import compiled_nn as cnn
 import numpy as np
@@ -30,7 +33,7 @@ def prepare(threads: int) -> None:
     cnn.set_num_threads(threads)
 
 
-def network(task: Task) -> cnn.Network:
+def network(task: Task, option: str = "") -> cnn.Network:
     """Return the network of a workload with its initial weights."""
     workload = task.workload
     if workload.optimizer == "adam":
@@ -47,9 +50,10 @@ def network(task: Task) -> cnn.Network:
         dtype=task.dtype,
         seed=0,
         n_threads=task.threads,
+        **({"precision": "bfloat16"} if option == "bfloat16" else {}),
     )
     net.set_weights(task.weights)
-    return net
+    return net.quantize(task.X) if option == "int8" else net
 
 
 def stack(task: Task):
@@ -72,10 +76,12 @@ class NetworkTraining:
     ----------
     task : Task
         Workload and data.
+    option : str
+        Variant: ``""`` or ``"bfloat16"``.
     """
 
-    def __init__(self, task: Task) -> None:
-        self.task, self.net = task, network(task)
+    def __init__(self, task: Task, option: str) -> None:
+        self.task, self.net = task, network(task, option)
 
     def run(self, units: int) -> float:
         """Train for `units` epochs; return the mean loss of the last one."""
@@ -145,13 +151,13 @@ class StackTraining:
 
 def training(task: Task, option: str) -> NetworkTraining | StackTraining:
     """Return a training that starts from the initial weights."""
-    return StackTraining(task) if option == "core" else NetworkTraining(task)
+    return StackTraining(task) if option == "core" else NetworkTraining(task, option)
 
 
 def inference(task: Task, option: str):
     """Return a function from X to the probabilities of the initial network."""
     if option != "core":
-        return network(task).predict_proba
+        return network(task, option).predict_proba
     core, threads = stack(task), task.threads
 
     def predict(X: np.ndarray) -> np.ndarray:

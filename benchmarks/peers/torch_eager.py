@@ -1,6 +1,11 @@
-"""PyTorch in eager mode; ``fused`` has the optimizer in one kernel, ``compiled`` in addition uses torch.compile."""
+"""PyTorch in eager mode; ``fused`` has the optimizer in one kernel.
 
+``compiled`` in addition uses torch.compile, and ``bfloat16`` automatic mixed precision.
+"""
+
+import os
 import re
+import tempfile
 
 import numpy as np
 import torch
@@ -22,10 +27,27 @@ def mkl_version() -> str | None:
     return found[1] if found else None
 
 
+def mkl_kernels() -> str:
+    """Return the instruction sets that MKL names in the log of a product, such as ``"AVX-512 AMX"``."""
+    A = torch.ones(64, 64)
+    with tempfile.TemporaryFile("w+") as log:
+        standard = os.dup(1)
+        os.dup2(log.fileno(), 1)
+        try:
+            with torch.backends.mkl.verbose(torch.backends.mkl.VERBOSE_ON):
+                torch.mm(A, A)
+        finally:
+            os.dup2(standard, 1)
+            os.close(standard)
+        log.seek(0)
+        found = re.findall(r"\(Intel\(R\) (AVX-512|AVX2?|AMX|SSE4\.2)\)", log.read())
+    return " ".join(dict.fromkeys(found))
+
+
 def blas() -> str:
-    """Return MKL, whose kernels are not known; on other processors torch uses OpenBLAS."""
+    """Return MKL with its kernels; on other processors torch uses OpenBLAS."""
     mkl = mkl_version()
-    return f"MKL {mkl}" if mkl else openblas()
+    return f"MKL {mkl} {mkl_kernels()}".rstrip() if mkl else openblas()
 
 
 def prepare(threads: int) -> None:
@@ -68,13 +90,14 @@ class Training:
     task : Task
         Workload and data.
     option : str
-        Variant: ``""``, ``"fused"``, or ``"compiled"``, which is fused too.
+        Variant: ``""``, ``"fused"``, or ``"compiled"`` and ``"bfloat16"``, which are fused too.
     """
 
     def __init__(self, task: Task, option: str) -> None:
         self.task, self.model = task, network(task)
         self.optimizer = optimizer(task, self.model, fused=bool(option))
         self.forward = torch.compile(self.model) if option == "compiled" else self.model
+        self.low = option == "bfloat16"
         self.X = torch.from_numpy(task.X)
         binary = task.workload.sizes[-1] == 1
         self.y = torch.from_numpy(task.column() if binary else task.y)
@@ -90,7 +113,8 @@ class Training:
                 batch = slice(start, start + size) if order is None else order[start : start + size]
                 X, y = self.X[batch], self.y[batch]
                 self.optimizer.zero_grad()
-                loss = self.criterion(self.forward(X), y)
+                with torch.autocast("cpu", torch.bfloat16, enabled=self.low):
+                    loss = self.criterion(self.forward(X), y)
                 loss.backward()
                 self.optimizer.step()
                 total += loss.detach() * len(X)
@@ -118,7 +142,14 @@ def inference(task: Task, option: str):
         with torch.inference_mode():
             return model(torch.from_numpy(X)).numpy()
 
-    return predict
+    # Weights in bfloat16 are rounded once; with autocast they would be rounded in each call.
+    low = model.to(torch.bfloat16) if option == "bfloat16" else model
+
+    def predict_low(X: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return low(torch.from_numpy(X).to(torch.bfloat16)).float().numpy()
+
+    return predict_low if option == "bfloat16" else predict
 
 
 def gemm(order: str, dtype: str, m: int, n: int, k: int, threads: int):
