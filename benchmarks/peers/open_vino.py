@@ -19,7 +19,7 @@ def versions() -> dict[str, str]:
 def blas() -> str:
     """Return oneDNN, with the types that it has kernels of on this processor."""
     types = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return f"oneDNN {' '.join(kind for kind in types if kind in ('FP32', 'BF16', 'FP16', 'INT8'))}"
+    return f"oneDNN {' '.join(kind for kind in ('FP32', 'BF16', 'FP16', 'INT8') if kind in types)}"
 
 
 def inference(task: Task, option: str):
