@@ -72,6 +72,22 @@ INL vec v_keep(vec x) {
 #endif
   return x;
 }
+/* The number at p in all lanes. aarch64 multiplies by one lane of a register; compilers would load with `ld1r` instead,
+   which occupies a unit for multiply-adds as well. */
+INL vec v_broadcast(const real *p) {
+  real x = *p;
+#if defined(__aarch64__)
+  __asm__("" : "+w"(x));
+#endif
+  return v_set1(x);
+}
+/* The same address, opaque to the compiler: on aarch64, clang would compute the address of each row from the last. */
+INL const real *address_keep(const real *p) {
+#if defined(__aarch64__)
+  __asm__("" : "+r"(p));
+#endif
+  return p;
+}
 /* A product that is rounded before it is added. */
 INL vec v_rounded(vec x) { return v_keep(x); }
 INL ivec v_lt(vec a, vec b) { return a < b; }
@@ -86,6 +102,8 @@ INL vec v_load(const real *p) { return *p; }
 INL void v_store(real *p, vec v) { *p = v; }
 INL vec v_set1(real x) { return x; }
 INL vec v_keep(vec x) { return x; }
+INL vec v_broadcast(const real *p) { return *p; }
+INL const real *address_keep(const real *p) { return p; }
 INL vec v_rounded(vec x) { return x; }
 INL ivec v_lt(vec a, vec b) { return -(ireal)(a < b); }
 static const ireal FIRST[2] = {-1};
@@ -133,6 +151,8 @@ INL vec v_mantissa(vec x) { return v_real(v_bits(x) - (((v_bits(x) - SQRT_HALF) 
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
+#elif defined(__aarch64__) && defined(VECTORS)
+#include <arm_neon.h>
 #endif
 INL vec v_sqrt(vec a) {
 #ifndef VECTORS
@@ -149,6 +169,10 @@ INL vec v_sqrt(vec a) {
   return (vec)_mm_sqrt_pd((__m128d)a);
 #elif defined(__SSE2__)
   return (vec)_mm_sqrt_ps((__m128)a);
+#elif defined(__aarch64__) && defined(CNN_DOUBLE)
+  return (vec)vsqrtq_f64((float64x2_t)a);
+#elif defined(__aarch64__)
+  return (vec)vsqrtq_f32((float32x4_t)a);
 #else
   vec r = a;
   for (int i = 0; i < LANES; i++) r[i] = sizeof(real) == 4 ? (real)sqrtf((float)a[i]) : (real)sqrt((double)a[i]);

@@ -18,6 +18,8 @@ cdef extern from "vec.h" nogil:
     void v_store(real *, vec) noexcept
     vec v_set1(real) noexcept
     vec v_keep(vec) noexcept                # the same, kept in a register
+    vec v_broadcast(const real *) noexcept  # the number at an address in all lanes
+    const real *address_keep(const real *) noexcept    # the same, kept in a register
     vec v_rounded(vec) noexcept             # a product that is not fused with an addition
     ivec v_lt(vec, vec) noexcept            # a < b
     vec v_select(ivec, vec, vec) noexcept
