@@ -12,7 +12,7 @@ typedef uint16_t halves;
 typedef uint8_t quarters;
 #define CONVERT(x, type) ((type)(x))
 #else
-#define ROWS (LANES == 16 ? 8 : LANES == 8 ? 4 : 2)
+#define ROWS (LANES == 16 ? 8 : LANES == 8 || ACCUMULATORS == 24 ? 4 : 2)
 typedef uint32_t uvec __attribute__((vector_size(VBYTES)));
 typedef uint16_t halves __attribute__((vector_size(VBYTES / 2)));
 typedef uint8_t quarters __attribute__((vector_size(VBYTES / 4)));
