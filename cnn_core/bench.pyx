@@ -55,7 +55,7 @@ cdef double rounds_a_second(Probe *probe, int threads, double seconds) except -1
         PyErr_CheckSignals()
         start = time.perf_counter()
         with nogil:
-            size = acquire_threads(threads)
+            size = acquire_threads(threads, False)
             run_parallel(probe_share, probe, size)
             release_threads(size)
         taken = time.perf_counter() - start

@@ -95,7 +95,7 @@ cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
     cdef char small[SMALL_WORK + 64]
     cdef char *room = small
     cdef Py_ssize_t bytes_
-    cdef int size = acquire_threads(threads) if threads > 1 and 2.0*g.m*g.n*g.k > SERIAL_FLOPS else 1
+    cdef int size = acquire_threads(threads, False) if threads > 1 and 2.0*g.m*g.n*g.k > SERIAL_FLOPS else 1
     bytes_ = (<const ArrayKernels *>g.kernels).workspace_size(g, size) * itemsize * size
     if bytes_ > SMALL_WORK:
         room = <char *>PyMem_RawMalloc(bytes_ + 64)

@@ -131,7 +131,7 @@ cdef class GramStack(Stack):
         run.dz[0], run.gradients, run.wait = cnp.PyArray_DATA(rows), cnp.PyArray_DATA(flat), wait
         threads = min(self.threads, round_up_rows(layer.k) // ROW_GROUP)    # no thread without inputs
         with nogil:
-            size = acquire_threads(threads)
+            size = acquire_threads(threads, False)
             run.pool = get_pool()
             run_parallel(outer_share, &run, size)
             release_threads(size)

@@ -51,14 +51,15 @@ NORMS = tuple(_norms)[1:]
 cdef enum:
     FORWARD_BLOCK = 64              # rows that are computed through all layers before the next ones:
     GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
-    FEWEST_ROWS = 4                 # but at least these
+    FEWEST_ROWS = 4                 # but at least these; reading the weights takes as long as computing so many
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
     SMALL_WORK = 8192               # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
     LOW_FORWARD_BLOCK = 64          # FORWARD_BLOCK in low precision
     LOW_SPEED = 4                   # products of low precision take at most 1 / this of the time, about
     PINNED_WORK = 1000000           # multiplications next to which the time of `pinned` does not count
-    SERIAL_FLOPS = 2000000          # a call with less work uses one thread
+    SERIAL_FLOPS = 2000000          # a call with less work uses one thread; fewer rows count as FEWEST_ROWS
+    WIDE_FLOPS = 200000             # a layer with less work is computed by one thread, see `few_rows.pyx`
 
 
 cdef DenseKernels *dense_kernels[2]
@@ -180,6 +181,9 @@ cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
                                 f.work + rank*f.work_bytes)
         if outcome != 1:
             replace_number(&f.outcome, 1, outcome)
+
+
+include "few_rows.pyx"
 
 
 cdef int forward_in_units(const Forward *f, Py_ssize_t first, Py_ssize_t last, char *work) noexcept nogil:
@@ -875,11 +879,11 @@ cdef class Layers:
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
         cdef int size = 1
-        cdef Py_ssize_t most = FORWARD_BLOCK, serial = SERIAL_FLOPS
+        cdef Py_ssize_t most = FORWARD_BLOCK, serial = SERIAL_FLOPS, least = FEWEST_ROWS
         if net.low_precision != NULL:
-            most, serial = LOW_FORWARD_BLOCK, LOW_SPEED*SERIAL_FLOPS
-        if threads > 1 and 2.0 * self.n_parameters * m > serial and self.net.call == NULL:
-            size = acquire_threads(threads)
+            most, serial, least = LOW_FORWARD_BLOCK, LOW_SPEED*SERIAL_FLOPS, 0
+        if threads > 1 and 2.0 * self.n_parameters * max(m, least) > serial and self.net.call == NULL:
+            size = acquire_threads(threads, 2.0 * self.n_parameters * m <= serial)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.first = first
         f.count, f.block, f.output, f.out = m, min(m, most), output, <char *>out
@@ -903,7 +907,10 @@ cdef class Layers:
                 release_threads(size)
                 return -1
         f.work = room + (64 - <uintptr_t>room % 64)
-        run_shares(forward_share, &f, size, True)
+        if size > 1 and divides_units(&f, self.itemsize, size):
+            forward_few_rows(&f, self.itemsize, size)
+        else:
+            run_shares(forward_share, &f, size if size > 1 and f.groups > 1 else 1, True)
         release_threads(size)
         if room != small:
             PyMem_RawFree(room)

@@ -186,7 +186,7 @@ cdef int mean_region(MeanForward *f, int threads) noexcept nogil:
     cdef char small[SMALL_WORK + 64]
     cdef char *room = small
     cdef Py_ssize_t row_bytes = f.width * f.itemsize, result_bytes = f.outputs * (f.itemsize + 16)
-    cdef int size = acquire_threads(threads) if threads > 1 else 1
+    cdef int size = acquire_threads(threads, False) if threads > 1 else 1
     f.block = max(min(f.rows, FEWEST_ROWS), min(min(f.rows, FORWARD_BLOCK), GATHERED_BYTES // row_bytes))
     f.group = max(f.block, min(min(f.rows, MEAN_ROWS), MEAN_BYTES // (row_bytes + result_bytes)))
     f.inputs_at = whole_lines((3*f.block + 2) * row_bytes)      # as `forward_work`, the more of both precisions

@@ -312,7 +312,7 @@ cdef class Sharing(Together):
             enter_slice(<Stack>self.gates[i])
         self.shared.first, self.shared.count_of_rows = self.team.first, self.team.count
         self.shared.rates = self.runs[0].rates
-        size = acquire_threads(self.shared.parts)
+        size = acquire_threads(self.shared.parts, False)
         self.shared.pool = get_pool()
         run_parallel(shared_share, &self.shared, size)
         release_threads(size)

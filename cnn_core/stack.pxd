@@ -53,6 +53,7 @@ cdef class Stack(Layers):
     cdef Block gradient_block(self)
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil
+    cdef bint has_barriers(self) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
     cdef object begin_run(self, Run *run, Objective objective, Py_ssize_t batch)
     cdef void plan_chunks(self, Run *run, int threads)

@@ -22,9 +22,10 @@ from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport (
     Block, Layers, allocate, array_of, enter_user, has_expired, kernels_of, leave_user, pinned, round_up_rows,
     thread_count)
-from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel, work_fn
+from cnn_core.threads cimport acquire_threads, divide, get_pool, release_threads, run_parallel, wait, work_fn
 from cnn_core.types cimport (
-    CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, LowPrecision, Layer, Run, Step, Target, loss_fn, step_fn)
+    BATCH_NORM, CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, LowPrecision, Layer, Run, Step, Target, loss_fn,
+    step_fn)
 
 from cnn_core import hyperparameters
 from cnn_core.user_functions import CustomLoss, call_function
@@ -634,10 +635,23 @@ cdef class Stack(Layers):
         cdef int size = 1
         if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > serial_flops(self)
                 and self.net.call == NULL):
-            size = acquire_threads(threads)
+            size = acquire_threads(threads, False)
         run.pool = get_pool()
-        run_parallel(run_share, run, size)
+        if size > 1 and not self.has_barriers():
+            run.divide = divide
+            run_share(run, 0, size)
+            run.divide = NULL
+        else:
+            run_parallel(run_share, run, size)
         release_threads(size)
+
+    cdef bint has_barriers(self) noexcept nogil:
+        """Whether threads meet within a phase of a step: for the statistics of a batch."""
+        cdef int i
+        for i in range(self.net.depth):
+            if self.net.layers[i].norm == BATCH_NORM:
+                return True
+        return False
 
     cdef double penalty(self, double l1, double l2) noexcept nogil:
         """l2/2 sum W^2 + l1 sum |W| over all weights, without biases."""

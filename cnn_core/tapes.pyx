@@ -262,7 +262,7 @@ cdef int wanted_threads(Stack self, Run *run, int threads) noexcept:
 
 
 cdef void run_region(Run *run, work_fn work, int wanted) noexcept nogil:
-    cdef int size = acquire_threads(wanted) if wanted > 1 else 1
+    cdef int size = acquire_threads(wanted, False) if wanted > 1 else 1
     run.pool = get_pool()
     run_parallel(work, run, size)
     release_threads(size)

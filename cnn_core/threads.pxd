@@ -9,9 +9,10 @@ cdef struct Pool
 
 cdef int current_threads() except -1
 cdef Pool *get_pool() noexcept nogil
-cdef int acquire_threads(int wanted) noexcept nogil
+cdef int acquire_threads(int wanted, bint is_short) noexcept nogil
 cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil
 cdef void run_shares(work_fn work, void *argument, int size, bint equal) noexcept nogil
+cdef void divide(void *pool, work_fn work, void *argument, int size) noexcept nogil
 cdef void release_threads(int size) noexcept nogil
 cdef void wait(void *pool, int rank) noexcept nogil
 cdef void raise_flag(int *flag) noexcept nogil

@@ -5,16 +5,19 @@
     used as a binary semaphore: each worker sleeps on its own locks.
 (c) One region runs at a time. A caller that finds the pool busy runs its region with one thread: results do not depend
     on the number of threads, and nested pools do not multiply.
-(d) The shares of a region are tickets: whoever takes one computes that share. In `run_shares` the caller takes every
-    ticket that no worker has taken when its own share is done. A worker that the system does not schedule, because
-    other programs use its processor, delays nothing: when it wakes, there are no tickets, and it sleeps again. A region
-    with barriers (`run_parallel`) needs all its threads at the same time, and waits for them.
-(e) A thread may also be late within its share. If the caller has waited so long in a region that it would have been
-    faster alone, regions have one thread for a while: sixteen times as long as that one took, but at most MOST_ALONE,
+(d) Whoever takes a share computes it: in `run_shares` each thread begins with the share of its own number, whose part of
+    the data its cache may have, and then takes what nobody has begun. A worker that the system does not schedule,
+    because other programs use its processor, delays nothing: when it wakes, its share is done. A pass of training is a
+    sequence of such regions (`divide`). A region with barriers (`run_parallel`) needs all its threads at the same time.
+(e) A thread may also be late within its share. If the caller has waited so long in regions that it would have been
+    faster alone, regions have one thread for a while: sixteen times as long as those took, but at most MOST_ALONE,
     or twice as long as the last time, if that is longer and at most MOST_DOUBLED.
 (f) At a barrier, and at the end of a region, threads spin for some microseconds, since the others are at most that far
-    behind, then sleep. Between regions they sleep; no thread spins while idle.
-(g) A child of fork has no workers: its pool starts new ones for the next region.
+    behind, then sleep. A worker also spins after a region, but only for QUICK seconds, and only if that region began
+    less than QUICK after the one before it ended: calls that follow each other find it awake. Waking a sleeping thread
+    takes 10 to 50 microseconds. A thread that spins gives way to any other thread that could use its processor.
+(g) What a thread waits for is in a cache line of its own, together with what it reads next.
+(h) A child of fork has no workers: its pool starts new ones for the next region.
 """
 
 import os
@@ -31,6 +34,13 @@ cdef extern from "Python.h" nogil:
 cdef extern from *:
     """
     #include <time.h>
+    #if defined(_WIN32)
+      __declspec(dllimport) int __stdcall SwitchToThread(void);
+      static void cnn_give_way(void) { SwitchToThread(); }
+    #else
+      #include <sched.h>
+      static void cnn_give_way(void) { sched_yield(); }
+    #endif
     static double cnn_seconds(void) {       /* since some moment in the past */
       struct timespec t;
       #if defined(CLOCK_MONOTONIC)
@@ -70,32 +80,54 @@ cdef extern from *:
     bint replace "cnn_replace"(int *, int old, int) noexcept nogil     # only if the number is `old`
     int get "cnn_get"(int *) noexcept nogil
     void pause "cnn_pause"() noexcept nogil
+    void give_way "cnn_give_way"() noexcept nogil       # to another thread that waits for this processor
     double seconds "cnn_seconds"() noexcept nogil
 
 cdef enum:
-    SPINS = 4000            # about 40 microseconds, much longer than the usual wait at a barrier of a training step
+    FIRST_SPINS = 100       # before the clock is read, some microseconds
+    NEXT_SPINS = 20         # each time before a thread that spins reads the clock again, and gives way
     ALONE_FACTOR = 16       # regions have one thread for this many times as long as one took in which one was late
+    APART = 128             # bytes: processors fetch pairs of cache lines
 
+cdef double QUICK = 50e-6           # seconds
+cdef double FREQUENT = 200e-6       # seconds between the starts of short calls for which workers are woken
+cdef double MOST_SPUN = 100e-6      # seconds, within a region: much longer than the usual wait
+cdef double JUDGED = 500e-6         # seconds
 cdef double MOST_DOUBLED = 0.25     # seconds
 cdef double MOST_ALONE = 10.0       # seconds, also after a process was stopped for hours in the middle of a region
 cdef double FASTER_ALONE = 0.85     # of the time of a region
+
+cdef enum:                  # states of a seat
+    EMPTY                   # the share is taken, or there is none
+    OFFERED                 # nobody has taken the share
+    ASLEEP                  # as EMPTY, and the worker sleeps on its wake_lock
+
+cdef struct Seat:           # the share, and the worker, of a number; those of number 0 are the caller's
+    int state
+    int size                # shares of the region
+    work_fn work
+    void *argument
+    bint quick              # the worker spins after its share
+    int asleep              # 1: the thread with this share sleeps on its barrier_lock
+    PyThread_type_lock barrier_lock     # at a barrier, and for the caller at the end of a region
+    PyThread_type_lock wake_lock        # between regions
 
 cdef struct Pool:
     int busy                # 1 while a region runs
     int workers             # threads started, including the caller
     int size                # shares of the region that runs
-    int tickets             # shares that nobody has taken: 1, ..., tickets; share 0 is the caller's
+    # In seconds: when the last region ended, and when threads that are awake were last asked for; how long the caller has waited in the region that runs; how long regions
+    # have one thread after another one was late, and until when; how long those took since then in which none was late.
+    double ended, asked, waited, alone, alone_until, in_time
+    double taken, computed  # regions since the last judgement: their time, and that of one thread for them
+    char apart_1[APART]
     int unfinished          # shares but the caller's that are not computed
-    int arrived, generation  # threads at the barrier; number of barriers completed
-    work_fn work
-    void *argument
-    int asleep[MOST_THREADS]                        # 1: the thread with this share sleeps on its barrier_lock
-    int idle[MOST_THREADS]                          # 1: the worker sleeps on its wake_lock
-    PyThread_type_lock barrier_lock[MOST_THREADS]   # at a barrier, and for the caller at the end of a region
-    PyThread_type_lock wake_lock[MOST_THREADS]      # between regions
-    # In seconds: how long the caller has waited in the region that runs; how long regions have one thread after another
-    # one was late, and until when; how long those took since then in which none was late.
-    double waited, alone, alone_until, in_time
+    char apart_2[APART]
+    int arrived             # threads at the barrier
+    char apart_3[APART]
+    int generation          # number of barriers completed
+    char apart_4[APART]
+    char seats[(MOST_THREADS + 1) * APART]
 
 cdef Pool pool
 pool.workers = 1
@@ -122,33 +154,51 @@ cdef int read_number(int *number) noexcept nogil:
     return get(number)
 
 
-cdef bint spin_while(int *number, int value) noexcept nogil:
-    """Spin while a number has this value; returns False if it still has it after some time."""
+cdef inline Seat *seat_of(int number) noexcept nogil:
+    cdef size_t start = <size_t>pool.seats
+    return <Seat *>(pool.seats + (APART - start % APART) + number*APART)
+
+
+cdef bint spin_while(int *number, int value, double most) noexcept nogil:
+    """Spin while a number has this value; returns False if it still has it after `most` seconds."""
     cdef int _spin
-    for _spin in range(SPINS):
+    cdef double end
+    for _spin in range(FIRST_SPINS):
         if get(number) != value:
             return True
         pause()
-    return False
+    end = seconds() + most
+    while seconds() < end:
+        for _spin in range(NEXT_SPINS):
+            if get(number) != value:
+                return True
+            pause()
+        give_way()
+    return get(number) != value
 
 
 cdef void sleep_while(int *number, int value, int rank) noexcept nogil:
     """Spin, then sleep, while a number has this value. Whoever changes it calls `wake` afterwards."""
-    cdef double start = seconds() if rank == 0 else 0
-    if not spin_while(number, value):
+    cdef double start
+    cdef Seat *seat = seat_of(rank)
+    if get(number) != value:
+        return
+    start = seconds() if rank == 0 else 0
+    if not spin_while(number, value, MOST_SPUN):
         while get(number) == value:
-            swap(&pool.asleep[rank], 1)
+            swap(&seat.asleep, 1)
             # Whoever changed it before did not see this thread asleep, and does not release its lock.
-            if get(number) == value or not swap(&pool.asleep[rank], 0):
-                PyThread_acquire_lock(pool.barrier_lock[rank], 1)
+            if get(number) == value or not swap(&seat.asleep, 0):
+                PyThread_acquire_lock(seat.barrier_lock, 1)
     if rank == 0:
         pool.waited += seconds() - start
 
 
 cdef void wake(int rank) noexcept nogil:
     """Wake the thread with this share if it sleeps in `sleep_while`; at worst, it looks at its number once more."""
-    if swap(&pool.asleep[rank], 0):
-        PyThread_release_lock(pool.barrier_lock[rank])
+    cdef Seat *seat = seat_of(rank)
+    if get(&seat.asleep) and swap(&seat.asleep, 0):
+        PyThread_release_lock(seat.barrier_lock)
 
 
 cdef void wait(void *_, int rank) noexcept nogil:
@@ -173,35 +223,40 @@ cdef bint is_raised(int *flag) noexcept nogil:
     return get(flag) != 0
 
 
-cdef int take_ticket() noexcept nogil:
-    """Take a share of the region that runs; returns 0 if all of them have been taken."""
-    cdef int ticket = get(&pool.tickets)
-    while ticket > 0 and not replace(&pool.tickets, ticket, ticket - 1):
-        ticket = get(&pool.tickets)
-    return ticket
+cdef int take_share(int first, int count) noexcept nogil:
+    """Take a share of the region that runs, of those below `count`, from `first` on; returns 0 if all are taken."""
+    cdef int i, number = first
+    cdef Seat *seat
+    for i in range(count):
+        if number >= count:
+            number = 1
+        seat = seat_of(number)
+        if get(&seat.state) == OFFERED and replace(&seat.state, OFFERED, EMPTY):
+            return number
+        number += 1
+    return 0
 
 
-cdef int compute_share(int ticket) noexcept nogil:
-    """Compute a share that was taken; returns how many are unfinished. The region does not end before."""
-    pool.work(pool.argument, ticket, pool.size)
+cdef int compute_share(int number) noexcept nogil:
+    """Compute a share that was taken; returns how many are unfinished. The region does not end before, so that the seat
+    does not change meanwhile."""
+    cdef Seat *seat = seat_of(number)
+    seat.work(seat.argument, number, seat.size)
     return add(&pool.unfinished, -1)
 
 
 cdef void run_worker(void *argument) noexcept nogil:
     """Main function of a worker: sleep, take shares of a region, and again."""
-    cdef int number = <int><Py_ssize_t>argument, ticket
+    cdef int number = <int><Py_ssize_t>argument, share
+    cdef Seat *seat = seat_of(number)
+    PyThread_acquire_lock(seat.wake_lock, 1)
     while True:
-        PyThread_acquire_lock(pool.wake_lock[number], 1)
-        while True:
-            ticket = take_ticket()
-            if ticket > 0:
-                if compute_share(ticket) == 0:
-                    wake(0)
-                continue
-            swap(&pool.idle[number], 1)
-            # A region that began meanwhile has not released the lock, unless it has set `idle` to 0.
-            if get(&pool.tickets) == 0 or not swap(&pool.idle[number], 0):
-                break
+        share = take_share(number, get(&pool.workers))
+        if share > 0:
+            if compute_share(share) == 0:
+                wake(0)
+        elif not (seat.quick and spin_while(&seat.state, EMPTY, QUICK)) and replace(&seat.state, EMPTY, ASLEEP):
+            PyThread_acquire_lock(seat.wake_lock, 1)
 
 
 cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
@@ -215,30 +270,46 @@ cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
 
 cdef bint start_worker(int number) noexcept nogil:
     """Start the worker of this number; returns False if the system cannot start one."""
-    if not (new_lock(&pool.barrier_lock[number]) and new_lock(&pool.wake_lock[number])):
+    cdef Seat *seat = seat_of(number)
+    if not (new_lock(&seat.barrier_lock) and new_lock(&seat.wake_lock)):
         return False
-    pool.idle[number] = 1
+    swap(&seat.state, ASLEEP)
     return PyThread_start_new_thread(run_worker, <void *><Py_ssize_t>number) != (
         <unsigned long>PYTHREAD_INVALID_THREAD_ID)
 
 
-cdef int acquire_threads(int wanted) noexcept nogil:
+cdef bint must_be_alone() noexcept nogil:
+    """Whether regions have one thread, since another one was late."""
+    if pool.alone_until > 0 and seconds() >= pool.alone_until:
+        pool.alone_until = 0
+    return pool.alone_until > 0
+
+
+cdef bint is_quick() noexcept nogil:
+    """Whether a call that would like threads that are awake follows such a call, or a region, within FREQUENT."""
+    cdef double now = seconds(), last = max(pool.ended, pool.asked)
+    pool.asked = now
+    return now - last < FREQUENT
+
+
+cdef int acquire_threads(int wanted, bint is_short) noexcept nogil:
     """Reserve the pool for a region of at most `wanted` threads; returns the number of threads. If it is 1, nothing is
-    reserved."""
+    reserved. `is_short`: it takes about as long as waking a thread, so it has one thread unless calls follow one
+    another quickly."""
     if wanted <= 1 or swap(&pool.busy, 1):
         return 1
+    if is_short and not is_quick():
+        swap(&pool.busy, 0)
+        return 1
     wanted = min(wanted, MOST_THREADS)
-    if not new_lock(&pool.barrier_lock[0]):
+    if not new_lock(&seat_of(0).barrier_lock):
         swap(&pool.busy, 0)
         return 1
     while pool.workers < wanted and start_worker(pool.workers):
-        pool.workers += 1
+        add(&pool.workers, 1)
     wanted = min(wanted, pool.workers)
-    if pool.alone_until > 0:
-        if seconds() < pool.alone_until:
-            wanted = 1
-        else:
-            pool.alone_until = 0
+    if must_be_alone():
+        wanted = 1
     pool.size = wanted
     if wanted == 1:
         swap(&pool.busy, 0)
@@ -246,9 +317,16 @@ cdef int acquire_threads(int wanted) noexcept nogil:
 
 
 cdef void judge(double elapsed, int size) noexcept nogil:
-    """Decide after a region whether the next ones have one thread."""
-    # Alone, the caller would take `size` times as long as it has computed here.
-    if size * (elapsed - pool.waited) < FASTER_ALONE * elapsed:
+    """Decide after a region whether the next ones have one thread. Regions are judged together until they have taken
+    JUDGED seconds: in a single short one, the others' caches may still have been cold."""
+    cdef double computed
+    pool.taken += elapsed
+    pool.computed += size * (elapsed - pool.waited)     # alone, the caller would take about this long
+    if pool.taken < JUDGED:
+        return
+    elapsed, computed = pool.taken, pool.computed
+    pool.taken = pool.computed = 0
+    if computed < FASTER_ALONE * elapsed:
         pool.alone = max(min(ALONE_FACTOR*elapsed, MOST_ALONE), min(2*pool.alone, MOST_DOUBLED))
         pool.alone_until, pool.in_time = seconds() + pool.alone, 0
     elif pool.alone > 0:
@@ -260,22 +338,28 @@ cdef void judge(double elapsed, int size) noexcept nogil:
 cdef double begin_region(work_fn work, void *argument, int size) noexcept nogil:
     """Offer all shares but the first, and wake the workers; returns the time."""
     cdef double start = seconds()
+    cdef bint quick = start - pool.ended < QUICK
     cdef int number
-    pool.work, pool.argument, pool.waited = work, argument, 0
+    cdef Seat *seat
+    pool.waited = 0
     swap(&pool.unfinished, size - 1)
-    swap(&pool.tickets, size - 1)
     for number in range(1, size):
-        if swap(&pool.idle[number], 0):
-            PyThread_release_lock(pool.wake_lock[number])
+        seat = seat_of(number)
+        seat.work, seat.argument, seat.size, seat.quick = work, argument, size, quick
+        if swap(&seat.state, OFFERED) == ASLEEP:
+            PyThread_release_lock(seat.wake_lock)
     return start
 
 
-cdef void end_region() noexcept nogil:
-    """Wait for the shares that workers have taken."""
+cdef void end_region(double start, int size, bint equal) noexcept nogil:
+    """Wait for the shares that workers have taken, for a region that began at `start`."""
     cdef int unfinished = get(&pool.unfinished)
     while unfinished > 0:
         sleep_while(&pool.unfinished, unfinished, 0)
         unfinished = get(&pool.unfinished)
+    pool.ended = seconds()
+    if equal:
+        judge(pool.ended - start, size)
 
 
 cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
@@ -287,14 +371,13 @@ cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
         return
     start = begin_region(work, argument, size)
     work(argument, 0, size)
-    end_region()
-    judge(seconds() - start, size)
+    end_region(start, size, True)
 
 
 cdef void run_shares(work_fn work, void *argument, int size, bint equal) noexcept nogil:
-    """`run_parallel` for shares that do not wait for each other: this thread computes those that no worker has begun.
+    """`run_parallel` for shares that do not wait for each other: a thread computes those that no other one has begun.
     `equal`: they take about the same time, so that a caller who waits long shows that a thread is late."""
-    cdef int ticket
+    cdef int share
     cdef double start
     if size == 1:
         work(argument, 0, 1)
@@ -302,13 +385,17 @@ cdef void run_shares(work_fn work, void *argument, int size, bint equal) noexcep
     start = begin_region(work, argument, size)
     work(argument, 0, size)
     while True:
-        ticket = take_ticket()
-        if ticket == 0:
+        share = take_share(1, size)
+        if share == 0:
             break
-        compute_share(ticket)
-    end_region()
-    if equal:
-        judge(seconds() - start, size)
+        compute_share(share)
+    end_region(start, size, equal)
+
+
+cdef void divide(void *_, work_fn work, void *argument, int size) noexcept nogil:
+    """`run_shares` with equal shares, one of many for the threads that are reserved: a late thread delays one of
+    them, not all. With one thread while others are late."""
+    run_shares(work, argument, 1 if must_be_alone() else size, True)
 
 
 cdef void release_threads(int size) noexcept nogil:
@@ -327,11 +414,12 @@ def _reset_after_fork():
     global in_use, calls
     cdef int rank
     for rank in range(MOST_THREADS):
-        pool.barrier_lock[rank] = pool.wake_lock[rank] = NULL
-        pool.asleep[rank] = pool.idle[rank] = 0
+        seat_of(rank).barrier_lock = seat_of(rank).wake_lock = NULL
+        seat_of(rank).asleep = seat_of(rank).state = 0
     pool.workers, pool.arrived, pool.generation, pool.busy = 1, 0, 0, 0
-    pool.tickets = pool.unfinished = 0
-    pool.alone = pool.alone_until = 0
+    pool.unfinished = 0
+    pool.taken = pool.computed = 0
+    pool.ended = pool.asked = pool.alone = pool.alone_until = 0
     if in_use < 0:
         in_use = calls = 0      # the child may be one of several workers
 

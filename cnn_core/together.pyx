@@ -208,7 +208,7 @@ cdef class Together:
         cdef int size
         for i in range(self.count):
             enter_slice(<Stack>self.gates[i])
-        size = acquire_threads(self.team.parts)
+        size = acquire_threads(self.team.parts, False)
         run_shares(team_share, &self.team, size, False)
         release_threads(size)
         for i in range(self.count):

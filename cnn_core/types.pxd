@@ -146,6 +146,9 @@ ctypedef void (*loss_fn)(LossSpec *spec, const Layer *last, Py_ssize_t m, const 
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
                          void *g, Py_ssize_t ldg, void *m1, void *m2, void *m3) noexcept nogil
 ctypedef void (*wait_fn)(void *pool, int rank) noexcept nogil
+ctypedef void (*share_fn)(void *argument, int rank, int size) noexcept nogil
+# Runs share(argument, rank, size) for all ranks, by whatever threads are free; returns when all are done.
+ctypedef void (*divide_fn)(void *pool, share_fn work, void *argument, int size) noexcept nogil
 # Called by each rank before a part of a long computation, with the number of operations of the part; returns False if
 # the computation must end.
 ctypedef bint (*poll_fn)(void *poller, int rank, double flops) noexcept nogil
@@ -217,11 +220,22 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     loss_fn loss_and_gradient
     step_fn take_step
     wait_fn wait
+    divide_fn divide        # NULL: each thread of a region runs the whole pass, and they meet at barriers: see `divided`
     void *pool
     bint failed             # a user's function has set an exception: the pass ends
     poll_fn poll            # NULL: no batch is long enough to be polled
     void *poller
     bint ended, ended_late  # decisions of `poll` for all ranks: after the rows of a chunk, before the step
+
+cdef struct Chunk:          # rows of a batch that are computed together
+    Run *run
+    const void *x           # row stride ldx reals
+    Py_ssize_t ldx
+    Py_ssize_t at, m        # first row, as a position in the order, and number of rows
+    double weight           # of a row
+    int64_t step
+    bint is_first, is_last  # of its batch
+    Py_ssize_t row, end, some   # rows of the chunk whose gradient is computed, so many between two polls
 
 cdef struct Bundle:         # runs of equal networks, computed at once, one in each lane of a vector: see `bundles.pyx`
     Run *runs[16]           # NULL in lanes that are left over

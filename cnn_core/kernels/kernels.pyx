@@ -30,6 +30,7 @@ include "probes.pyx"
 
 cdef DenseKernels dense_exports
 dense_exports.forward, dense_exports.gather = forward, gather_for_forward
+dense_exports.forward_units = forward_units
 dense_exports.run = run_passes
 dense_exports.record, dense_exports.play_back, dense_exports.apply_gradient = record, play_back, apply_gradient
 dense_exports.drop_rows = drop_rows

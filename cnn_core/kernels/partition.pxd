@@ -6,7 +6,8 @@
 from libc.stdint cimport int64_t
 
 from cnn_core.kernels.vec cimport GROUP, LANES, LOW_PRECISION, real, v_first, v_load, v_set1, v_store
-from cnn_core.types cimport POLLED_FRACTION, ROW_GROUP, SLICE_FLOPS, TERM_GROUP, Layer, Part, Run, share
+from cnn_core.types cimport (
+    POLLED_FRACTION, ROW_GROUP, SLICE_FLOPS, TERM_GROUP, Layer, Part, Run, share, share_fn)
 
 cdef enum:
     TILE_GROUP = 4              # rows of a chunk are divided among threads in multiples of this
@@ -40,8 +41,18 @@ cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t l
 
 cdef inline void sync_threads(Run *run, int rank, int size) noexcept nogil:
     """Wait until all threads of the region have arrived."""
-    if size > 1:
+    if size > 1 and run.divide == NULL:
         run.wait(run.pool, rank)
+
+
+cdef inline void divided(Run *run, share_fn work, void *argument, int rank, int size) noexcept nogil:
+    """A phase of a run: work(argument, rank, size) for all ranks. Either the run is one thread's, and the phase is
+    divided among whatever threads are free, or each thread of a region computes its share, and waits for the others."""
+    if run.divide != NULL:
+        run.divide(run.pool, work, argument, size)
+    else:
+        work(argument, rank, size)
+        sync_threads(run, rank, size)
 
 
 cdef inline bint goes_on(Run *run, int rank, double flops) noexcept nogil:

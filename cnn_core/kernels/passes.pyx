@@ -16,14 +16,14 @@ from cnn_core.kernels.activations cimport activate_block, softmax_row
 from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, has_long_rows, long_row_tile_of
 from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
-    EPILOGUE_FLOPS, TILE_GROUP, clear_padding, first_input, goes_on, is_low_precision, next_part, no_rows, part_of,
-    round_up_to_cache_line, rows_between_polls, share_of_row, sync_threads, vectors_of)
+    EPILOGUE_FLOPS, TILE_GROUP, clear_padding, divided, first_input, goes_on, is_low_precision, next_part, no_rows,
+    part_of, round_up_to_cache_line, rows_between_polls, share_of_row, sync_threads, vectors_of)
 from cnn_core.kernels.tiles cimport Operands
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport (
     LANES, LOW_PRECISION, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec)
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, Layer, Net, Part, Rows, Run, is_frozen, share)
+    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, Chunk, Layer, Net, Part, Rows, Run, is_frozen, share)
 # from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer,
 #     take_step, weight_gradient
 # from mixed_precision.pyx: low_backward_layer, low_forward_layer, low_weight_gradient, operands_of, pack_gradient,
@@ -206,58 +206,79 @@ cdef double weight_flops(const Run *run, int size) noexcept nogil:
     return total / size
 
 
-cdef bint weights_in_parts(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint first_chunk, bint last_chunk,
-                           int rank, int size, real *scratch) noexcept nogil:
-    """`weights_phase` for a chunk of m rows, some rows after the others, with polls between them. Returns False, to all
-    ranks, if the run must end before the step."""
-    cdef double flops
-    cdef Py_ssize_t row = 0, some
-    if run.poll == NULL:
-        weights_phase(run, x, ldx, 0, m, first_chunk, last_chunk, rank, size, scratch)
-        return True
-    flops = weight_flops(run, size)
-    some = rows_between_polls(run, m, flops)
-    while row + some < m and goes_on(run, rank, flops * some):
-        weights_phase(run, x, ldx, row, some, first_chunk and row == 0, False, rank, size, scratch)
-        row += some
-    if not last_chunk and not goes_on(run, rank, flops * some):
-        return True                 # the run ends after the rows of the next chunk
-    if last_chunk:
-        if rank == 0:
-            run.ended_late = not goes_on(run, rank, flops * some)
-        sync_threads(run, rank, size)
+cdef real *scratch_of(const Run *run, int rank) noexcept nogil:
+    return <real *>run.scratch + rank*run.scratch_size
+
+
+cdef void rows_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's part of the rows of a `Chunk`: see `rows_phase`."""
+    cdef fp_state saved = flush_subnormals()
+    cdef const Chunk *chunk = <const Chunk *>argument
+    cdef Part part = part_of(chunk.run, chunk.at, chunk.m, chunk.step, rank, size)
+    rows_phase(chunk.run, &part, <const real *>chunk.x, chunk.ldx, chunk.weight, scratch_of(chunk.run, rank), False)
+    # Decisions are written within a phase and read after it: all ranks find the same.
+    if rank == 0:
+        chunk.run.ended = not goes_on(chunk.run, rank, 0)
+    restore_fp(saved)
+
+
+cdef void weights_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's part of W for some rows of a `Chunk`, and the step after the last ones: see `weights_phase`."""
+    cdef fp_state saved = flush_subnormals()
+    cdef const Chunk *chunk = <const Chunk *>argument
+    cdef Run *run = chunk.run
+    cdef bint steps = chunk.is_last and chunk.end == chunk.m
+    cdef double flops = weight_flops(run, size) if run.poll != NULL else 0
+    cdef Py_ssize_t row = chunk.row, m
+    while row < chunk.end:
+        m = min(chunk.some, chunk.end - row)
+        if not steps and not goes_on(run, rank, flops * m):
+            break
+        weights_phase(run, <const real *>chunk.x, chunk.ldx, row, m, chunk.is_first and row == 0, steps, rank, size,
+                      scratch_of(run, rank))
+        row += m
+    if rank == 0 and not steps:
+        run.ended_late = not goes_on(run, rank, flops * (chunk.m - row))
+    restore_fp(saved)
+
+
+cdef bint divide_weights(Chunk *chunk, int rank, int size) noexcept nogil:
+    """`weights_phase` for all rows of a chunk, with polls between some of them. Returns False, to all ranks, if the run
+    must end before the step."""
+    cdef Run *run = chunk.run
+    chunk.row, chunk.end, chunk.some = 0, chunk.m, rows_between_polls(run, chunk.m, weight_flops(run, size))
+    if run.poll != NULL and chunk.is_last:
+        chunk.end = (chunk.m - 1) // chunk.some * chunk.some        # the step is taken with the last rows
+        divided(run, weights_share, chunk, rank, size)
         if run.ended_late:
             return False
-    weights_phase(run, x, ldx, row, m - row, first_chunk and row == 0, last_chunk, rank, size, scratch)
+        chunk.row, chunk.end = chunk.end, chunk.m
+    divided(run, weights_share, chunk, rank, size)
     return True
 
 
 cdef bint run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
-                    real *scratch, double *loss) noexcept nogil:
+                    double *loss) noexcept nogil:
     """Loss, which is added to `loss`, gradient and step for rows start, ..., start + count - 1 of the pass. Returns
     False, to all ranks, if the run ends before the step."""
-    cdef Py_ssize_t at = start, m, ldx
-    cdef const real *x
-    cdef Part part
-    while at < start + count:
-        m = min(run.chunk, start + count - at)
-        x = chunk_inputs(run, at, &ldx)
-        part = part_of(run, at, m, step, rank, size)
-        rows_phase(run, &part, x, ldx, weight, scratch, False)
-        # Decisions are written before a barrier and read after it, and not written again before the next barrier: all
-        # ranks find the same.
-        if rank == 0:
-            run.ended = not goes_on(run, rank, 0)
-        sync_threads(run, rank, size)
+    cdef Py_ssize_t end = start + count
+    cdef Chunk chunk
+    chunk.run, chunk.weight, chunk.step, chunk.at = run, weight, step, start
+    while chunk.at < end:
+        chunk.m = min(run.chunk, end - chunk.at)
+        chunk.x = chunk_inputs(run, chunk.at, &chunk.ldx)
+        chunk.is_first, chunk.is_last = chunk.at == start, chunk.at + chunk.m == end
+        divided(run, rows_share, &chunk, rank, size)
         if run.failed or run.loss_spec.failed or run.ended:
             return False
         if rank == 0:
-            add_losses(run, m, loss)
+            add_losses(run, chunk.m, loss)
         if run.backward and run.gradients != NULL:
-            if not weights_in_parts(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch):
+            if not divide_weights(&chunk, rank, size):
                 return False
-        sync_threads(run, rank, size)
-        at += m
+        else:
+            sync_threads(run, rank, size)
+        chunk.at += chunk.m
     return True
 
 
@@ -303,10 +324,19 @@ cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, doubl
         m = min(LONG_ROW_GROUP, end - at)
 
 
+cdef void copies_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's part of the copies of W."""
+    cdef fp_state saved = flush_subnormals()
+    cdef const Run *run = <const Run *>argument
+    cdef int index
+    for index in range(run.net.depth):
+        renew_copies(run, index, rank, size)
+    restore_fp(saved)
+
+
 cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     """One thread's part of all passes of a run: `DenseKernels.run`."""
     cdef fp_state saved = flush_subnormals()
-    cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
     cdef int64_t taken = run.step.count if run.update == NULL else run.update.step.count
     cdef bint alone = (size == 1 and run.loss_spec.function == NULL and run.poll == NULL
@@ -314,11 +344,8 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef bint tiny = alone and is_tiny(run)
     cdef bint long_rows = alone and has_long_rows(run), going = True
     cdef double weight
-    # The copies of W; afterwards each step updates them.
-    for index in range(run.net.depth):
-        if not run.is_packed:
-            renew_copies(run, <int>index, rank, size)
-    sync_threads(run, rank, size)
+    if not run.is_packed:
+        divided(run, copies_share, run, rank, size)     # afterwards each step updates them
     for index in range(run.passes):
         start = run.first
         while start < end and going:
@@ -333,15 +360,13 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             if weight == 0:
                 pass
             elif tiny:
-                run_tiny_batch(run, start, count, weight, scratch, run.pass_loss + index)
+                run_tiny_batch(run, start, count, weight, <real *>run.scratch, run.pass_loss + index)
             elif long_rows:
-                run_long_row_batch(run, start, count, weight, scratch, run.pass_loss + index)
+                run_long_row_batch(run, start, count, weight, <real *>run.scratch, run.pass_loss + index)
             else:
-                going = run_batch(run, start, count, weight, taken, rank, size, scratch,
-                                  run.pass_loss + index)
+                going = run_batch(run, start, count, weight, taken, rank, size, run.pass_loss + index)
             if run.update != NULL and weight > 0 and going:
                 apply_update(run, index, rank, size)
-                sync_threads(run, rank, size)
             start += run.batch
             step += 1
             taken += weight > 0
@@ -472,6 +497,22 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
         at += m
     restore_fp(saved)
     return 1
+
+
+cdef int forward_units(const Net *net, int index, const void *parameters, const void *x, Py_ssize_t ldx, Py_ssize_t m,
+                       Py_ssize_t first, Py_ssize_t last, bint finite_only, void *a) noexcept nogil:
+    """Some units of one layer, in prediction: see `DenseKernels.forward_units`."""
+    cdef fp_state saved = flush_subnormals()
+    cdef Layer layer = net.layers[index]
+    cdef bint finite = not finite_only or is_finite(m, layer.k, <const real *>x, ldx)
+    layer.w += first
+    layer.b += first if layer.b >= 0 else 0
+    layer.n = last - first
+    if finite:
+        forward_layer(&layer, <const real *>parameters, NULL, <const real *>x, ldx, m, <real *>a + first,
+                      layer.activation)
+    restore_fp(saved)
+    return finite
 
 
 cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:

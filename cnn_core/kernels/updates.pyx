@@ -18,9 +18,10 @@ first written out, threads are synchronised, and each of them takes the step on 
 from libc.math cimport INFINITY, pow, sqrt
 
 from cnn_core.kernels.optimizers cimport Constants, ExtraConstants, constants_of, extra_constants_of
-from cnn_core.kernels.partition cimport first_input, sync_threads, vectors_of
+from cnn_core.kernels.partition cimport divided, first_input, vectors_of
 from cnn_core.kernels.vec cimport (
-    LANES, real, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_set1, v_sqrt, v_store, v_where, vec)
+    LANES, flush_subnormals, fp_state, real, restore_fp, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_set1,
+    v_sqrt, v_store, v_where, vec)
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP,
     Layer, Run, Step, Update, is_frozen, share)
@@ -41,17 +42,27 @@ cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:
     return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))
 
 
-cdef double gradient_norm(Run *run, int rank, int size) noexcept nogil:
-    """Norm of the whole gradient, returned to each thread."""
+cdef inline Py_ssize_t blocks_of(const Update *update) noexcept nogil:
+    return (update.size + NORM_BLOCK - 1) // NORM_BLOCK
+
+
+cdef void squares_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's blocks of the gradient: sums of their squares."""
+    cdef Run *run = <Run *>argument
     cdef Update *update = run.update
-    cdef Py_ssize_t blocks = (update.size + NORM_BLOCK - 1) // NORM_BLOCK, i
-    cdef double total = 0
+    cdef Py_ssize_t blocks = blocks_of(update), i
     for i in range(share(blocks, rank, size, 1), share(blocks, rank + 1, size, 1)):
         update.squares[i] = sum_of_squares(min(NORM_BLOCK, update.size - i*NORM_BLOCK),
                                            <const real *>run.gradients + i*NORM_BLOCK)
-    sync_threads(run, rank, size)
-    for i in range(blocks):
-        total += update.squares[i]
+
+
+cdef double gradient_norm(Run *run, int rank, int size) noexcept nogil:
+    """Norm of the whole gradient, returned to each thread."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    divided(run, squares_share, run, rank, size)
+    for i in range(blocks_of(run.update)):
+        total += run.update.squares[i]
     return sqrt(total)
 
 
@@ -149,37 +160,37 @@ cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offs
             ema_update(n, <real>part, w + row*ld, <real *>update.average + offset + row*ld)
 
 
-cdef void mask_gradient(Run *run, int rank, int size) noexcept nogil:
-    """g = mask g for this thread's part of the whole gradient."""
+cdef void mask_share(void *argument, int rank, int size) noexcept nogil:
+    """g = mask g for the rank's part of the whole gradient."""
+    cdef fp_state saved = flush_subnormals()
+    cdef Run *run = <Run *>argument
     cdef Py_ssize_t vectors = run.update.size // LANES, at
     cdef real *g = <real *>run.gradients
     for at in range(share(vectors, rank, size, 1), share(vectors, rank + 1, size, 1)):
         v_store(g + at*LANES, v_load(g + at*LANES) * v_load(<const real *>run.update.mask + at*LANES))
-    sync_threads(run, rank, size)
+    restore_fp(saved)
 
 
-cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
-    """The rank's part of the step at the end of a batch of pass `index`."""
-    cdef Update *update = run.update
+cdef struct WholeStep:
+    Run *run
+    double factor           # of the gradient
+
+
+cdef void update_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's part of a step."""
+    cdef fp_state saved = flush_subnormals()
+    cdef Run *run = (<const WholeStep *>argument).run
+    cdef double factor = (<const WholeStep *>argument).factor
     cdef Step step
-    cdef double norm, factor = 1
     cdef const Layer *layer
     cdef Py_ssize_t first, last, n
     cdef int i
-    if update.mask != NULL:
-        mask_gradient(run, rank, size)
-    if update.pass_norm != NULL:
-        norm = gradient_norm(run, rank, size)
-        if norm > update.clip_norm:
-            factor = update.clip_norm / norm
-        if rank == 0:
-            update.pass_norm[index] += norm
     for i in range(run.net.depth):
         if is_frozen(run, i):
             continue
         layer = &run.net.layers[i]
-        step = update.step
-        step.rate *= update.factors[i]
+        step = run.update.step
+        step.rate *= run.update.factors[i]
         n = vectors_of(layer.n)*LANES
         first, last = first_input(run, layer, rank, size), first_input(run, layer, rank + 1, size)
         if layer.units_major:
@@ -191,3 +202,21 @@ cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept 
             update_rows(run, &step, factor, layer.b, 1, n, layer.ld, False)
         if layer.g >= 0 and rank == size - 1:
             update_rows(run, &step, factor, layer.g, 1, n, layer.ld, False)
+    restore_fp(saved)
+
+
+cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
+    """The rank's part of the step at the end of a batch of pass `index`."""
+    cdef Update *update = run.update
+    cdef WholeStep scaled
+    cdef double norm
+    scaled.run, scaled.factor = run, 1
+    if update.mask != NULL:
+        divided(run, mask_share, run, rank, size)
+    if update.pass_norm != NULL:
+        norm = gradient_norm(run, rank, size)
+        if norm > update.clip_norm:
+            scaled.factor = update.clip_norm / norm
+        if rank == 0:
+            update.pass_norm[index] += norm
+    divided(run, update_share, &scaled, rank, size)

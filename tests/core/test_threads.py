@@ -94,6 +94,54 @@ def test_less_than_one_thread_is_refused(rng, n_threads):
         case.stack.forward(case.X, n_threads=n_threads)
 
 
+IDLE = """
+import json, time
+import numpy as np
+from cnn_core.stack import Objective, Stack
+stack = Stack((784, 512, 512, 10), ("relu", "relu", "softmax"))
+X, y = np.ones((256, 784), "float32"), np.arange(256) % 10
+spent = []
+for call in (
+    lambda: stack.forward(X[:1], n_threads=2),
+    lambda: stack.forward(X[:64], n_threads=2),
+    lambda: stack.gradient(X, y, Objective("softmax_cross_entropy", n_threads=2)),
+):
+    for _ in range(30):
+        call()
+    start = time.process_time()
+    time.sleep(0.5)
+    spent.append(time.process_time() - start)
+print(json.dumps(spent))
+"""
+
+
+def test_idle_threads_take_no_processor_time(environment):
+    """After calls in quick succession, a worker spins for some microseconds only."""
+    assert max(networks.run_python(IDLE, environment, OPENBLAS_NUM_THREADS="1")) < 0.01
+
+
+WIDE = [(784, 512, 512, 10), (300, 1000, 7), (100, 33, 700, 700, 3), (784, 513, 50, 10)]
+
+
+@pytest.mark.parametrize("sizes", WIDE)
+@pytest.mark.parametrize("m", [1, 2, 15, 16, 33, 64, 65])
+def test_few_rows_of_wide_layers_have_the_same_bits(rng, dtype, sizes, m):
+    """Threads divide units instead of rows; short calls do so only if they follow one another."""
+    case = networks.draw(rng, sizes, "tanh", "softmax_cross_entropy", m=m, dtype=dtype)
+    fortran, other = np.asfortranarray(case.X), case.X.astype("float32" if dtype == "float64" else "float64")
+    for X in (case.X, fortran, other):
+        for output in (0, 1):
+            expected = case.stack.try_forward(X, None, output, 1.0, 1).tobytes()
+            for n_threads in (2, 2, 2, 3):
+                assert case.stack.try_forward(X, None, output, 1.0, n_threads).tobytes() == expected
+    expected = case.stack.hidden(case.X, 1, n_threads=1).tobytes()
+    assert case.stack.hidden(case.X, 1, n_threads=2).tobytes() == expected
+    case.X[-1, -1] = np.nan
+    for n_threads in (2, 2, 2):
+        assert case.stack.try_forward(case.X, None, 1, 1.0, n_threads) is None
+    assert np.isnan(case.stack.forward(case.X, n_threads=2)[-1]).all()
+
+
 # -- the default -----------------------------------------------------------------------------------
 
 DEFAULT = "import json; from cnn_core.threads import default_threads; print(json.dumps(default_threads()))"
