@@ -2,7 +2,7 @@
 
 Threads usually divide the rows, and each of them reads all weights. For a few rows and weights that are larger than a
 level-2 cache, reading the weights takes most of the time. Here threads divide the units of each wide layer: each reads
-its part of W, which may then stay in the cache of its core. Each layer is a region of its own. The rest, from the first
+its part of W, which may then stay in the cache of its core. Each layer is a separate region. The rest, from the first
 narrow layer on and at least the last one, is computed by the caller. Sums are not divided: the bits are the same.
 """
 

@@ -19,7 +19,7 @@ from libc.string cimport memcpy, memset
 from cnn_core.activation_codes cimport IDENTITY
 from cnn_core.kernels.activations cimport activate_block, derive_block, transpose_block
 from cnn_core.kernels.gather cimport gather
-from cnn_core.kernels.partition cimport clear_padding, round_up_to_cache_line, vectors_of
+from cnn_core.kernels.partition cimport clear_padding, first_half, round_up_to_cache_line, vectors_of
 from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel_vectors, tile_at, tile_height
 from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step
@@ -57,7 +57,19 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
 
 
 cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *whole) noexcept nogil:
-    """C[m, n] = D + A[m, k] B[n, k]^T for k a multiple of 64 bytes; all units of ROW_GROUP rows, then the next rows."""
+    """C[m, n] = D + A[m, k] B[n, k]^T for k a multiple of 64 bytes; all units of ROW_GROUP rows, then the next rows.
+    Two sums where k is large: see `first_half`."""
+    cdef Py_ssize_t half = first_half(k)
+    cdef Operands rest = whole[0]
+    dot_sums(m, n, half, whole)
+    if half < k:
+        rest.a, rest.b = whole.a + half, whole.b + half
+        rest.d, rest.ldd = whole.c, whole.ldc
+        dot_sums(m, n, k - half, &rest)
+
+
+cdef void dot_sums(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *whole) noexcept nogil:
+    """`dot_product` as one sum."""
     cdef Py_ssize_t i = 0, j
     cdef int width, left, rows, count
     cdef Operands o = whole[0]
@@ -69,7 +81,7 @@ cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *
             o.a = whole.a + i*whole.a_row
             o.b = whole.b + j*whole.ldb
             o.c = whole.c + i*whole.ldc + j
-            o.d = whole.d + j if whole.d != NULL else NULL
+            o.d = whole.d + i*whole.ldd + j if whole.d != NULL else NULL
             while left > 0:
                 rows = min(left, min(DOTS // width, MOST_ROWS))
                 count = 1 if left < 2*rows else left // rows

@@ -12,6 +12,7 @@ from cnn_core.types cimport (
 cdef enum:
     TILE_GROUP = 4              # rows of a chunk are divided among threads in multiples of this
     FEWEST_POLLED_ROWS = 64     # rows of a part between polls: fewer would read the weights too often
+    LONG_ROW_BYTES = 16 * 1024  # least bytes of a long row: see `first_half`
     EPILOGUE_FLOPS = 40         # operations of a product that take as long as the other work on one number of a layer
 
 
@@ -23,6 +24,12 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
 cdef inline Py_ssize_t round_up_to_cache_line(Py_ssize_t n) noexcept nogil:
     """n rounded up to whole cache lines of 64 bytes."""
     return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
+
+
+cdef inline Py_ssize_t first_half(Py_ssize_t k) noexcept nogil:
+    """Numbers of the first of the two sums that a dot product of k numbers, whole cache lines, consists of: all of them
+    unless k is large. Two threads can then share a dot product."""
+    return round_up_to_cache_line(k // 2) if k * <Py_ssize_t>sizeof(real) >= LONG_ROW_BYTES else k
 
 
 cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:

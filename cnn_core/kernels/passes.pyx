@@ -13,7 +13,8 @@ from libc.string cimport memcpy, memset
 
 from cnn_core.activation_codes cimport IDENTITY, SOFTMAX
 from cnn_core.kernels.activations cimport activate_block, softmax_row
-from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, has_long_rows, long_row_tile_of
+from cnn_core.kernels.long_rows cimport (
+    LONG_ROW_GROUP, LONG_ROW_UNITS, LongRows, has_long_rows, long_row_part)
 from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
     EPILOGUE_FLOPS, TILE_GROUP, clear_padding, divided, first_input, goes_on, is_low_precision, next_part, no_rows,
@@ -282,46 +283,60 @@ cdef bint run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
     return True
 
 
-cdef void forward_next_rows(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
-    """Add the four rows at x to the first layer's gradient, and compute that layer's outputs for the next four rows."""
+cdef void long_rows_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's halves of the columns of some `LongRows`."""
+    cdef fp_state saved = flush_subnormals()
+    cdef LongRows *rows = <LongRows *>argument
+    cdef int part
+    for part in range(<int>share(2, rank, size, 1), <int>share(2, rank + 1, size, 1)):
+        long_row_part(rows, 1 - part if rows.backwards else part)
+    restore_fp(saved)
+
+
+cdef void forward_next_rows(LongRows *rows, int size) noexcept nogil:
+    """Add four rows to the first layer's gradient, and compute that layer's outputs for the next four rows."""
+    cdef Run *run = rows.run
     cdef const Layer *layer = &run.net.layers[0]
     cdef real *a = <real *>run.a[0]
-    cdef Operands o
-    o.a, o.a_row, o.a_col = x + LONG_ROW_GROUP*ldx, ldx, 1
-    o.b, o.ldb = <const real *>run.parameters + layer.w, layer.ldt
-    o.d, o.ldd = <const real *>run.parameters + layer.b if layer.b >= 0 else NULL, 0
-    o.c, o.ldc = a, layer.ld
-    long_row_tile_of(layer.n, round_up_to_cache_line(layer.k), &o, x, <const real *>run.dz[0], layer.ld,
-                     <real *>run.gradients + layer.w, layer.ldt)
+    cdef Py_ssize_t i, j
+    divided(run, long_rows_share, rows, 0, size)
+    for i in range(LONG_ROW_GROUP):
+        for j in range(layer.n):
+            a[i*layer.ld + j] += rows.rest[i*LONG_ROW_UNITS + j]
     activate_block(layer.activation if run.net.depth > 1 else IDENTITY, LONG_ROW_GROUP, vectors_of(layer.n)*LANES, a,
                    layer.ld)
     clear_padding(LONG_ROW_GROUP, layer.n, a, layer.ld)
 
 
-cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, real *scratch,
+cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int size,
                              double *loss) noexcept nogil:
-    """`run_batch` for long rows and one thread."""
-    cdef Py_ssize_t at = start, end = start + count, m = min(LONG_ROW_GROUP, count), ldx
+    """`run_batch` for long rows, by a thread that divides the work among `size`."""
+    cdef Py_ssize_t end = start + count
     cdef const Layer *layer = &run.net.layers[0]
-    cdef const real *x = chunk_inputs(run, at, &ldx)
-    cdef const real *own        # NULL if `forward_next_rows` adds these rows to the first layer's gradient
-    cdef bint more = False
+    cdef bint more = False      # the rows' outputs of the first layer are computed already
+    cdef real *scratch = <real *>run.scratch
+    cdef LongRows rows
+    cdef Chunk chunk
     cdef Part part
+    chunk.run, chunk.at, chunk.m, chunk.weight = run, start, min(LONG_ROW_GROUP, count), weight
+    rows.run, rows.backwards, rows.x = run, False, chunk_inputs(run, start, &rows.ldx)
+    chunk.ldx = rows.ldx
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
-    while m > 0:
-        part = part_of(run, at, m, 0, 0, 1)
-        rows_phase(run, &part, x, ldx, weight, scratch, more)
-        add_losses(run, m, loss)
-        more = end - at >= 2*LONG_ROW_GROUP
-        own = x
+    while chunk.m > 0:
+        part = part_of(run, chunk.at, chunk.m, 0, 0, 1)
+        rows_phase(run, &part, rows.x, rows.ldx, weight, scratch, more)
+        add_losses(run, chunk.m, loss)
+        more = end - chunk.at >= 2*LONG_ROW_GROUP
+        chunk.is_first, chunk.is_last, chunk.x = chunk.at == start, chunk.at + chunk.m == end, rows.x
         if more:
-            own = NULL
-        weights_phase(run, own, ldx, 0, m, at == start, at + m == end, 0, 1, scratch)
-        if more:
-            forward_next_rows(run, x, ldx)
-        at += m
-        x = x + m*ldx
-        m = min(LONG_ROW_GROUP, end - at)
+            weights_phase(run, NULL, rows.ldx, 0, chunk.m, chunk.is_first, chunk.is_last, 0, 1, scratch)
+            forward_next_rows(&rows, size)
+            rows.backwards = size == 1 and not rows.backwards
+        else:
+            divide_weights(&chunk, 0, size)
+        chunk.at += chunk.m
+        rows.x += chunk.m*rows.ldx
+        chunk.m = min(LONG_ROW_GROUP, end - chunk.at)
 
 
 cdef void copies_share(void *argument, int rank, int size) noexcept nogil:
@@ -339,10 +354,9 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
     cdef int64_t taken = run.step.count if run.update == NULL else run.update.step.count
-    cdef bint alone = (size == 1 and run.loss_spec.function == NULL and run.poll == NULL
+    cdef bint alone = ((size == 1 or run.divide != NULL) and run.loss_spec.function == NULL and run.poll == NULL
                        and not is_low_precision(run))
-    cdef bint tiny = alone and is_tiny(run)
-    cdef bint long_rows = alone and has_long_rows(run), going = True
+    cdef bint tiny = alone and size == 1 and is_tiny(run), long_rows = alone and has_long_rows(run), going = True
     cdef double weight
     if not run.is_packed:
         divided(run, copies_share, run, rank, size)     # afterwards each step updates them
@@ -362,7 +376,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             elif tiny:
                 run_tiny_batch(run, start, count, weight, <real *>run.scratch, run.pass_loss + index)
             elif long_rows:
-                run_long_row_batch(run, start, count, weight, <real *>run.scratch, run.pass_loss + index)
+                run_long_row_batch(run, start, count, weight, size, run.pass_loss + index)
             else:
                 going = run_batch(run, start, count, weight, taken, rank, size, run.pass_loss + index)
             if run.update != NULL and weight > 0 and going:

@@ -12,7 +12,7 @@ LONG = (
 )
 
 
-def trained(case, *, order=None, batch_size, optimizer="momentum", epochs=1, together=True):
+def trained(case, *, order=None, batch_size, optimizer="momentum", epochs=1, together=True, n_threads=1):
     """The parameters after some passes over the case's rows, and the losses."""
     stack = case.stack
     networks.write(stack, case.network)
@@ -20,7 +20,7 @@ def trained(case, *, order=None, batch_size, optimizer="momentum", epochs=1, tog
     rows = len(case.X) if order is None else len(order)
     steps = -(-rows // batch_size)
     rates = np.linspace(0.01, 0.001, steps * epochs)
-    data = (case.X, case.y, Objective(case.loss, n_threads=1), order)
+    data = (case.X, case.y, Objective(case.loss, n_threads=n_threads), order)
     if together:
         losses, _ = stack.train_epochs(*data, rates, epochs=epochs, batch_size=batch_size)
     else:
@@ -43,6 +43,18 @@ def test_long_rows_read_in_place_or_gathered(rng, dtype, units, rows):
     expected = case.oracle_gradient(l2=0.1)[2]
     tolerance = 2000 * networks.EPS[dtype]  # sums of 4,800 products
     assert networks.relative_error(case.stack.views(case.stack.gradients), expected) < tolerance
+
+
+@pytest.mark.parametrize("units", [1, 4])
+def test_long_rows_are_shared_by_threads(rng, dtype, units):
+    """Two threads take half of the columns each; more have nothing to do."""
+    case = networks.draw(rng, (LONG, units, 2), "tanh", m=391, dtype=dtype)
+    expected = trained(case, batch_size=391, epochs=2)
+    for n_threads in (2, 3):
+        found = trained(case, batch_size=391, epochs=2, n_threads=n_threads)
+        assert all(map(np.array_equal, found, expected))
+    gathered = trained(case, order=np.arange(391), batch_size=391, epochs=2, n_threads=2)
+    assert all(map(np.array_equal, gathered, expected))
 
 
 def test_long_rows_in_batches(rng, dtype):
