@@ -10,7 +10,7 @@ cdef struct DenseKernels:
     # not finite (out is then incomplete); -1 when a user's function has set an exception.
     int (*forward)(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                    void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
-    # units first, ..., last - 1 of layer `index`, whole cache lines but for the last ones: a[m, ld] = f(x[m, k] W + b)
+    # units first, ..., last - 1 of layer `index`, whole cache lines; the last ones need not be whole: a[m, ld] = f(x[m, k] W + b)
     # in these columns; for a plain network and W stored inputs x units. Returns 0, without a result, if `finite_only`
     # and a number of x is not finite, else 1.
     int (*forward_units)(const Net *net, int index, const void *parameters, const void *x, Py_ssize_t ldx, Py_ssize_t m,
