@@ -5,7 +5,7 @@
     used as a binary semaphore: each worker sleeps on its own locks.
 (c) One region runs at a time. A caller that finds the pool busy runs its region with one thread: results do not depend
     on the number of threads, and nested pools do not multiply.
-(d) Whoever takes a share computes it: in `run_shares` each thread begins with the share of its own number, whose part of
+(d) Whoever takes a share computes it: in `run_shares` each thread begins with its own share, whose part of
     the data its cache may have, and then takes what nobody has begun. A worker that the system does not schedule,
     because other programs use its processor, delays nothing: when it wakes, its share is done. A pass of training is a
     sequence of such regions (`divide`). A region with barriers (`run_parallel`) needs all its threads at the same time.
@@ -16,7 +16,7 @@
     behind, then sleep. A worker also spins after a region, but only for QUICK seconds, and only if that region began
     less than QUICK after the one before it ended: calls that follow each other find it awake. Waking a sleeping thread
     takes 10 to 50 microseconds. A thread that spins gives way to any other thread that could use its processor.
-(g) What a thread waits for is in a cache line of its own, together with what it reads next.
+(g) What a thread waits for has a separate cache line, together with what it reads next.
 (h) A child of fork has no workers: its pool starts new ones for the next region.
 """
 
@@ -116,8 +116,9 @@ cdef struct Pool:
     int busy                # 1 while a region runs
     int workers             # threads started, including the caller
     int size                # shares of the region that runs
-    # In seconds: when the last region ended, and when threads that are awake were last asked for; how long the caller has waited in the region that runs; how long regions
-    # have one thread after another one was late, and until when; how long those took since then in which none was late.
+    # In seconds: when the last region ended, and when threads that are awake were last asked for; how long the caller
+    # has waited in the region that runs; how long regions have one thread after another one was late, and until when;
+    # how long those took since then in which none was late.
     double ended, asked, waited, alone, alone_until, in_time
     double taken, computed  # regions since the last judgement: their time, and that of one thread for them
     char apart_1[APART]
@@ -294,7 +295,7 @@ cdef bint is_quick() noexcept nogil:
 
 cdef int acquire_threads(int wanted, bint is_short) noexcept nogil:
     """Reserve the pool for a region of at most `wanted` threads; returns the number of threads. If it is 1, nothing is
-    reserved. `is_short`: it takes about as long as waking a thread, so it has one thread unless calls follow one
+    reserved. `is_short`: its work is about that of waking a thread, so it has one thread unless calls follow one
     another quickly."""
     if wanted <= 1 or swap(&pool.busy, 1):
         return 1

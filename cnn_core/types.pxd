@@ -235,7 +235,7 @@ cdef struct Chunk:          # rows of a batch that are computed together
     double weight           # of a row
     int64_t step
     bint is_first, is_last  # of its batch
-    Py_ssize_t row, end, some   # rows of the chunk whose gradient is computed, so many between two polls
+    Py_ssize_t row, end, some   # rows of the chunk whose gradient is computed; rows between two polls
 
 cdef struct Bundle:         # runs of equal networks, computed at once, one in each lane of a vector: see `bundles.pyx`
     Run *runs[16]           # NULL in lanes that are left over
