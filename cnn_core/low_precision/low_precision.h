@@ -25,12 +25,12 @@ static const real NO_ROW[16 * PANELS]; /* D of a product without one */
 INL ivec w_load(const void *p) { ivec w; memcpy(&w, p, sizeof w); return w; }
 INL void w_store(void *p, ivec w) { memcpy(p, &w, sizeof w); }
 INL vec w_real(ivec w) { return v_real(w); }
-INL ivec w_bits(vec x) { return v_bits(x); }
 INL ivec w_set1(const void *p) {
   int32_t word;
   memcpy(&word, p, sizeof word);
   return word - (ivec){0};
 }
+INL ivec w_zero(void) { return (ivec){0}; }
 INL vec w_to_real(ivec w) { return CONVERT(w, vec); }
 
 /* The first n numbers at p, n >= 0, zeros in the other lanes; nothing behind them is read. */
@@ -109,13 +109,13 @@ INL void store_quantized(void *p, vec x, vec factor, vec shift) {
 }
 
 /* sum + products of the pairs of a and b, the second pair first. */
-INL ivec dot_bfloat16(ivec sum, ivec a, ivec b) {
+INL vec dot_bfloat16(vec sum, ivec a, ivec b) {
 #ifdef __AVX512BF16__
-  return (ivec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+  return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #else
   uvec high = 0xffff0000u - (uvec){0};
-  vec odd = v_real(sum) + v_real((ivec)((uvec)a & high)) * v_real((ivec)((uvec)b & high));
-  return v_bits(odd + v_real((ivec)((uvec)a << 16)) * v_real((ivec)((uvec)b << 16)));
+  sum = sum + v_real((ivec)((uvec)a & high)) * v_real((ivec)((uvec)b & high));
+  return sum + v_real((ivec)((uvec)a << 16)) * v_real((ivec)((uvec)b << 16));
 #endif
 }
 

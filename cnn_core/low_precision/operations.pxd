@@ -11,14 +11,14 @@ cdef extern from "low_precision.h" nogil:
     ivec w_load(const void *) noexcept
     void w_store(void *, ivec) noexcept
     ivec w_set1(const void *) noexcept      # the word there, in all lanes
+    ivec w_zero() noexcept
     vec w_real(ivec) noexcept               # the same bits
-    ivec w_bits(vec) noexcept
     vec w_to_real(ivec) noexcept            # the same numbers
     vec v_load_first(const real *, Py_ssize_t n) noexcept
     ivec w_pairs(vec first, vec second) noexcept
     ivec w_row(vec low, vec high) noexcept
     void store_quantized(void *, vec x, vec factor, vec shift) noexcept
-    ivec dot_bfloat16(ivec total, ivec a, ivec b) noexcept
+    vec dot_bfloat16(vec total, ivec a, ivec b) noexcept
     ivec dot_int8(ivec total, ivec a, ivec b) noexcept
     void t_configure(int first, int second) noexcept
     void t_release() noexcept

@@ -21,7 +21,8 @@ cdef struct Factors:
 
 cdef inline void tile(const int kind, const int M, const int N, const Factors *f) noexcept nogil:
     """C[M, N panels] = D + A B; for int8 bias + scale * (A B)."""
-    cdef ivec acc[8][12]
+    cdef vec acc[8][12]             # one of them is used; casts between them would keep sums out of registers
+    cdef ivec counts[8][12]
     cdef ivec column[12]
     cdef ivec word
     cdef int i, j
@@ -31,23 +32,28 @@ cdef inline void tile(const int kind, const int M, const int N, const Factors *f
     cdef Py_ssize_t lda = f.lda, panel = f.panel
     for i in range(M):
         for j in range(N*PARTS):
-            acc[i][j] = w_bits(v_load(f.d + i*f.ldd + j*LANES) if kind == BFLOAT16 else v_set1(0))
+            if kind == BFLOAT16:
+                acc[i][j] = v_load(f.d + i*f.ldd + j*LANES)
+            else:
+                counts[i][j] = w_zero()
     for _ in range(f.words):
         for j in range(N*PARTS):
             column[j] = w_load(b + j // PARTS * panel + j % PARTS * 4*LANES)
         for i in range(M):
             word = w_set1(a + i*lda)
             for j in range(N*PARTS):
-                acc[i][j] = dot_bfloat16(acc[i][j], word, column[j]) if kind == BFLOAT16 else (
-                    dot_int8(acc[i][j], word, column[j]))
+                if kind == BFLOAT16:
+                    acc[i][j] = dot_bfloat16(acc[i][j], word, column[j])
+                else:
+                    counts[i][j] = dot_int8(counts[i][j], word, column[j])
         a += 4
         b += 64
     for i in range(M):
         for j in range(N*PARTS):
             if kind == BFLOAT16:
-                v_store(f.c + i*f.ldc + j*LANES, w_real(acc[i][j]))
+                v_store(f.c + i*f.ldc + j*LANES, acc[i][j])
             else:
-                v_store(f.c + i*f.ldc + j*LANES, v_rounded(w_to_real(acc[i][j]) * v_load(f.scale + j*LANES))
+                v_store(f.c + i*f.ldc + j*LANES, v_rounded(w_to_real(counts[i][j]) * v_load(f.scale + j*LANES))
                         + v_load(f.bias + j*LANES))
 
 

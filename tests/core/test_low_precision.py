@@ -1,6 +1,9 @@
 """Kernels of bfloat16 and int8, of every instruction set that this processor can run."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -63,7 +66,21 @@ def test_names_of_the_sets(isa):
     names = cnn_core.available_low_precision()
     assert set(cnn_core.available()) <= set(names)
     assert list(names) == [name for name in LOW_PRECISION_NAMES if name in names]
-    assert cnn_core.low_precision == (names[0] if isa == "x86_v4" else isa)
+    default = names[0] if isa == "x86_v4" else isa
+    assert cnn_core.low_precision == (os.environ.get("CNN_CORE_LOW_PRECISION") or default)
+
+
+def test_the_environment_chooses_a_set(environment):
+    code = "import cnn_core; print(cnn_core.low_precision)"
+    for name in cnn_core.available_low_precision():
+        child = {**environment, "CNN_CORE_LOW_PRECISION": name}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=child, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == name
+    child["CNN_CORE_LOW_PRECISION"] = "x86_v9"
+    done = subprocess.run([sys.executable, "-c", code], env=child, capture_output=True, text=True)
+    assert "CNN_CORE_LOW_PRECISION is 'x86_v9'; this build on this processor has" in done.stderr
 
 
 def test_rounding_of_every_kind_of_number(kernels, rng):

@@ -57,6 +57,9 @@ def check_training():
 
 def main(isa):
     assert cnn_core.isa == isa, f"{cnn_core.isa} was chosen from {cnn_core.available()}; expected {isa}"
+    assert cnn_core.low_precision == isa, (
+        f"{cnn_core.low_precision} was chosen for low precision; expected {isa}"
+    )
     for dtype in TOLERANCE:
         check_predictions(dtype)
     check_training()
