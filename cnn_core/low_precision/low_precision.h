@@ -20,7 +20,8 @@ typedef uint8_t quarters __attribute__((vector_size(VBYTES / 4)));
 #endif
 #define PARTS (16 / LANES)
 #define PANELS (LANES == 16 ? 3 : 1)
-static const real NO_ROW[16 * PANELS]; /* D of a product without one */
+#define PANELS_OF_ONE (LANES == 16 ? 8 : LANES == 8 ? 4 : LANES == 4 ? 2 : 1)
+static const real NO_ROW[16 * PANELS_OF_ONE]; /* D of a product without one */
 
 INL ivec w_load(const void *p) { ivec w; memcpy(&w, p, sizeof w); return w; }
 INL void w_store(void *p, ivec w) { memcpy(p, &w, sizeof w); }

@@ -17,8 +17,9 @@ from cnn_core.kernels.vec cimport (
     LANES, PREFETCH, flush_subnormals, fp_state, ivec, real, restore_fp, v_high, v_load, v_low, v_rounded, v_set1,
     v_store, vec)
 from cnn_core.low_precision.operations cimport (
-    NO_ROW, PANELS, PARTS, ROWS, TILES, dot_bfloat16, dot_int8, store_quantized, t_configure, t_dot, t_load, t_release,
-    t_store, t_zero, v_load_first, w_load, w_pairs, w_real, w_row, w_set1, w_store, w_to_real, w_zero)
+    NO_ROW, PANELS, PANELS_OF_ONE, PARTS, ROWS, TILES, dot_bfloat16, dot_int8, store_quantized, t_configure, t_dot,
+    t_load, t_release, t_store, t_zero, v_load_first, w_load, w_pairs, w_real, w_row, w_set1, w_store, w_to_real,
+    w_zero)
 
 include "conversions.pyx"
 include "products.pyx"

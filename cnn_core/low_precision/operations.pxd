@@ -7,6 +7,7 @@ cdef extern from "low_precision.h" nogil:
     enum: PARTS                             # vectors in 16 columns
     enum: TILES                             # 1 with AMX
     enum: PANELS                            # of a tile: 16 columns each
+    enum: PANELS_OF_ONE                     # of a tile of one row
     const real *NO_ROW                      # zeros, where a product has no D
     ivec w_load(const void *) noexcept
     void w_store(void *, ivec) noexcept

@@ -21,9 +21,9 @@ cdef struct Factors:
 
 cdef inline void tile(const int kind, const int M, const int N, const Factors *f) noexcept nogil:
     """C[M, N panels] = D + A B; for int8 bias + scale * (A B)."""
-    cdef vec acc[8][12]             # one of them is used; casts between them would keep sums out of registers
-    cdef ivec counts[8][12]
-    cdef ivec column[12]
+    cdef vec acc[8][16]             # one of them is used; casts between them would keep sums out of registers
+    cdef ivec counts[8][16]
+    cdef ivec column[16]
     cdef ivec word
     cdef int i, j
     cdef Py_ssize_t _
@@ -78,7 +78,10 @@ cdef inline void product(const int kind, Py_ssize_t m, Py_ssize_t n, Factors f) 
     """C[m, n] in whole panels."""
     cdef int panels
     while n > 0:
-        if n > 16*(PANELS - 1):
+        if m == 1 and n > 16*(PANELS_OF_ONE - 1):       # fewer sums would wait for each other
+            panels = PANELS_OF_ONE
+            tile(kind, 1, PANELS_OF_ONE, &f)
+        elif n > 16*(PANELS - 1):
             panels = PANELS
             tile_column(kind, PANELS, m, f)
         else:
