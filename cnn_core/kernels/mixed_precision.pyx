@@ -26,7 +26,7 @@ from cnn_core.types cimport (
 
 cdef enum:
     STEP_ROWS = 32              # rows and columns of W whose gradient is computed before the step is taken on them
-    STEP_COLUMNS = 256
+    STEP_COLUMNS = 512
 
 
 cdef inline const LowPrecisionKernels *kernels_of(const LowPrecision *low) noexcept nogil:
