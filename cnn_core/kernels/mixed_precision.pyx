@@ -12,6 +12,9 @@ float32; for one instruction set. The products are those of `cnn_core/low_precis
     block is never written out if the batch is one chunk.
 (c) Rows and inputs are divided among threads in multiples of TERM_GROUP, at which sums may be cut without a change of
     bits: a sum is one sequence of terms, whatever the number of threads and the chunk.
+(d) Blocks of 512 columns, not 256 or 128: a step reads longer pieces of the rows of W and of the moments, which are in
+    memory or the third-level cache. 784-512-512-10 with Adam took 8 % less time, 1024-2048-2048-1000 with SGD 18 %.
+    Loading a block ahead, during its product, made the step slower by 20 %.
 """
 
 from cnn_core.activation_codes cimport IDENTITY

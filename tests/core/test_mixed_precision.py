@@ -16,7 +16,7 @@ import cnn_core
 from cnn_core.calibration import ranges_of
 from cnn_core.gram import make_gram_stack
 from cnn_core.layers import Layers, MeanOfLayers, Units
-from cnn_core.quantization import rounded
+from cnn_core.quantization import quantized, rounded
 from cnn_core.sparse import SparseRows
 from cnn_core.stack import LOSSES, OPTIMIZERS, Objective, SharedWeights, Stack, train_together
 
@@ -378,27 +378,34 @@ def int8_forward(layers, X):
     a = X
     depth = len(layers.sizes) - 1
     for i, ((W, b), low, high) in enumerate(zip(layers.views(), *layers.ranges, strict=True)):
-        W, low, high = W.astype(float), low.astype(float), high.astype(float)
-        if i > 0:
-            low, high = low.min(keepdims=True), high.max(keepdims=True)
-        varies = high > low
-        factor = np.where(varies, 255 / np.where(varies, high - low, 1), 0).astype(np.float32)
-        shift = np.where(varies, -low * factor, 0).astype(np.float32)
-        V = W * np.where(varies, 1 / np.where(varies, factor.astype(float), 1), 0)[:, np.newaxis]
-        scale = (abs(V).max(axis=0) / 127).astype(np.float32)
-        V = np.rint(V / scale.astype(float))
-        bias = (
-            b + np.where(varies, 0, low) @ np.broadcast_to(W, (len(W), W.shape[1]))
-            if i == 0
-            else b.astype(float)
-        )
-        bias = (bias - scale.astype(float) * (shift.astype(float)[:, np.newaxis] * V).sum(axis=0)).astype(
-            np.float32
-        )
+        V, scale, bias, factor, shift = quantized(W, b, low, high, i == 0)
         x = np.rint(np.clip(a * factor + shift, 0, 255)).astype(np.int64)
         z = (x @ V.astype(np.int64)).astype(np.float32) * scale + bias
         a = np.maximum(z, 0) if i < depth - 1 else z
     return a
+
+
+@pytest.mark.parametrize("by_column", [True, False])
+def test_quantised_layer_is_near_the_layer(rng, by_column):
+    """Each term differs by half a level of x times |w|, and half a step of w times the distance of x from the number of
+    its range that is nearest to 0."""
+    scales = 10.0 ** rng.integers(-3, 4, 40) if by_column else np.ones(40)
+    low = scales * (rng.normal(size=40) + (3 if by_column else 0))
+    high = low + scales * rng.uniform(1, 2, 40)
+    W, b = numbers(rng, 40, 7) / scales[:, np.newaxis], numbers(rng, 7)
+    W[:, 6] = 0.0
+    V, scale, bias, factor, shift = quantized(W, b, low, high, by_column)
+    X = low + (high - low) * rng.random((200, 40))
+    levels = np.rint(np.clip(X * factor + shift, 0, 255))
+    z = levels @ V.astype(float) * scale + bias
+    near = np.clip(0.0, low, high) if by_column else np.clip(0.0, low.min(), high.max())
+    bound = np.broadcast_to(0.501 / factor, 40) @ abs(W) + abs(X - near) @ np.broadcast_to(
+        0.501 * factor[:, np.newaxis] * scale, (40, 7)
+    )
+    # The level of x is rounded before it is multiplied by the rounded w.
+    assert (abs(z - (X @ W + b)) <= bound + np.broadcast_to(0.5, 40).sum() * scale + 1e-3 * abs(b)).all()
+    assert (z[:, 6] == b[6]).all()
+    assert (abs(V).max(axis=0)[:6] == 127).all()
 
 
 @pytest.mark.parametrize("width", SIZES)
