@@ -107,7 +107,7 @@ cdef struct Seat:           # the share, and the worker, of a number; those of n
     int size                # shares of the region
     work_fn work
     void *argument
-    bint quick              # the worker spins after its share
+    int quick               # 1: the worker spins after its share
     int asleep              # 1: the thread with this share sleeps on its barrier_lock
     PyThread_type_lock barrier_lock     # at a barrier, and for the caller at the end of a region
     PyThread_type_lock wake_lock        # between regions
@@ -256,7 +256,7 @@ cdef void run_worker(void *argument) noexcept nogil:
         if share > 0:
             if compute_share(share) == 0:
                 wake(0)
-        elif not (seat.quick and spin_while(&seat.state, EMPTY, QUICK)) and replace(&seat.state, EMPTY, ASLEEP):
+        elif not (get(&seat.quick) and spin_while(&seat.state, EMPTY, QUICK)) and replace(&seat.state, EMPTY, ASLEEP):
             PyThread_acquire_lock(seat.wake_lock, 1)
 
 
@@ -339,14 +339,16 @@ cdef void judge(double elapsed, int size) noexcept nogil:
 cdef double begin_region(work_fn work, void *argument, int size) noexcept nogil:
     """Offer all shares but the first, and wake the workers; returns the time."""
     cdef double start = seconds()
-    cdef bint quick = start - pool.ended < QUICK
+    cdef int quick = start - pool.ended < QUICK
     cdef int number
     cdef Seat *seat
     pool.waited = 0
     swap(&pool.unfinished, size - 1)
     for number in range(1, size):
         seat = seat_of(number)
-        seat.work, seat.argument, seat.size, seat.quick = work, argument, size, quick
+        seat.work, seat.argument, seat.size = work, argument, size
+        if get(&seat.quick) != quick:
+            swap(&seat.quick, quick)
         if swap(&seat.state, OFFERED) == ASLEEP:
             PyThread_release_lock(seat.wake_lock)
     return start

@@ -19,8 +19,8 @@ from cnn_core.functions import matmul
 from cnn_core.layers import MeanOfLayers
 from cnn_core.stack import Objective, Stack
 
-def stack(seed):
-    made = Stack((784, 128, 10), ("relu", "softmax"))
+def stack(seed, norm=None):
+    made = Stack((784, 128, 10), ("relu", "softmax"), norms=(norm, None))
     for W, _ in made.views():
         W[...] = np.random.default_rng(seed).standard_normal(W.shape) / 30
     return made
@@ -34,7 +34,7 @@ def nanoseconds(task):
 
 X = np.random.default_rng(0).standard_normal((512, 784)).astype("float32")
 net, mean = stack(0), MeanOfLayers([stack(0), stack(1)], [0.5, 0.5])
-learner, y = stack(2), np.arange(512) % 10
+learner, y = stack(2, "batch" if "CALL" == "normalised" else None), np.arange(512) % 10
 learner.set_optimizer("sgd")
 start = learner.parameters.copy()
 
@@ -53,6 +53,7 @@ calls = {
     "matmul": lambda n: matmul(X, X.T, n_threads=n),
     "mean": lambda n: mean.try_forward(X, None, 1, 1.0, n),
     "training": lambda n: trained(n),
+    "normalised": lambda n: trained(n),
     "gradient": lambda n: gradient(n),
 }
 call = calls["CALL"]
@@ -79,7 +80,7 @@ print(json.dumps([all(same), mine, its]))
 
 
 @needs_linux
-@pytest.mark.parametrize("call", ["forward", "hidden", "matmul", "mean"])
+@pytest.mark.parametrize("call", ["forward", "hidden", "matmul", "mean", "training", "gradient"])
 def test_a_share_that_no_thread_has_begun_is_computed_by_the_caller(call, environment):
     """The two shares are equal: a caller that waited for its partner would have as much time as the partner."""
     same, caller, partner = networks.run_python(LATE.replace("CALL", call), environment)
@@ -88,9 +89,8 @@ def test_a_share_that_no_thread_has_begun_is_computed_by_the_caller(call, enviro
 
 
 @needs_linux
-@pytest.mark.parametrize("call", ["training", "gradient"])
-def test_after_a_thread_was_late_calls_with_barriers_use_one_thread(call, environment):
-    """The phases of a step need all threads, so the first call waits for its partner; the others do not."""
-    same, caller, partner = networks.run_python(LATE.replace("CALL", call), environment)
+def test_after_a_thread_was_late_calls_with_barriers_use_one_thread(environment):
+    """Batch normalisation needs all threads, so the first call waits for its partner; the others do not."""
+    same, caller, partner = networks.run_python(LATE.replace("CALL", "normalised"), environment)
     assert same
     assert partner < caller / 4
