@@ -136,6 +136,20 @@ def test_validation_rows_fill_the_report():
     assert not hasattr(classifier().fit(ROWS, LABELS, validation_fraction=0.2), "precision_report_")
 
 
+def test_batches_and_shards_train_in_bfloat16():
+    def batches():
+        return [(ROWS[:150], LABELS[:150]), (ROWS[150:], LABELS[150:])]
+
+    streamed = classifier(precision="bfloat16").fit(batches, epochs=2, classes=range(3))
+    assert streamed.compare_precision(ROWS).mean_difference > 0
+    one, two = (
+        classifier(precision=name).fit(cnn.distributed.ShardedRows(batches(), n_shards=2), epochs=2)
+        for name in ("bfloat16", "float32")
+    )
+    differences = np.abs(one.get_weights()[0][0] - two.get_weights()[0][0])
+    assert 0 < differences.max() < 0.05
+
+
 # ---- int8
 
 
@@ -359,6 +373,22 @@ def test_calibration_of_a_quantised_network():
     assert later.temperature_ == net.temperature_
     assert later.precision_report_.mean_difference < 0.02
     assert len(small.calibrate_intervals(ROWS, LABELS).predict_set(ROWS)) == 300
+
+
+def test_sparse_rows():
+    sparse = pytest.importorskip("scipy.sparse", reason="sparse matrices are SciPy's")
+    rows = np.where(ROWS > 0.5, ROWS, 0)
+    net = classifier().fit(rows, LABELS, epochs=5)
+    dense, other = net.quantize(rows), net.quantize(sparse.csr_array(rows))
+    assert (other.predict_proba(rows) == dense.predict_proba(rows)).all()
+    assert (other.predict_proba(sparse.csr_array(rows)) == dense.predict_proba(rows)).all()
+
+
+def test_a_layer_with_too_many_inputs():
+    net = cnn.Network([cnn.Dense(1)], loss="mse")
+    net.set_weights([(np.zeros((65_001, 1)), [0.0])])
+    with pytest.raises(ValueError, match=r"Layer 0 has 65,001 inputs; .* at most 65,000"):
+        net.quantize(np.zeros((1, 65_001)))
 
 
 # ---- copies

@@ -8,14 +8,13 @@ all inputs together of every other layer. The core computes scales and shifts fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from cnn_core.calibration import ranges_of
 from cnn_core.quantization import MOST_INPUTS
 
-from ..data import samples
 from ..data.arrays import Array
 from .folding import folded
 
@@ -87,18 +86,11 @@ def measure(layers: Layers, rows: Samples, inputs: Inputs, n_threads: int | None
         If an input of a layer is not finite, or a layer has too many inputs.
     """
     _check_widths(layers)
-    scale = inputs.scale
-    low: list[Array] = []
-    high: list[Array] = []
-    for part in samples.parts(rows, max(layers.sizes)):
-        some = samples.between(rows, part.start, part.stop)
-        found = [first_inputs(layers, some, scale)]
-        hidden = range(1, len(layers.sizes) - 1)
-        found += [layers.hidden(some, i, scale=scale, n_threads=n_threads) for i in hidden]
-        lowest = [_over_rows(a, i, np.min) for i, a in enumerate(found)]
-        highest = [_over_rows(a, i, np.max) for i, a in enumerate(found)]
-        low = _merged(low, lowest, np.minimum)
-        high = _merged(high, highest, np.maximum)
+    found = ranges_of(layers, rows, scale=inputs.scale, n_threads=n_threads)
+    low, high = (
+        [first.astype(np.float32), *(np.atleast_1d(reduce(end)).astype(np.float32) for end in later)]
+        for (first, *later), reduce in zip(found, (np.min, np.max), strict=True)
+    )
     if not all(np.isfinite(each).all() for each in (*low, *high)):
         raise ValueError(
             "An input of a layer is not finite for these rows, so that it has no range. Check X; standardize=True"
@@ -108,7 +100,7 @@ def measure(layers: Layers, rows: Samples, inputs: Inputs, n_threads: int | None
         low[0][:], high[0][:] = low[0].min(), high[0].max()
     indicators = slice(inputs.n_numeric, inputs.n_columns) if inputs.encoder is not None else slice(0)
     low[0][indicators] = np.minimum(low[0][indicators], 0)
-    high[0][indicators] = np.maximum(high[0][indicators], scale)
+    high[0][indicators] = np.maximum(high[0][indicators], inputs.scale)
     return Ranges(tuple(low), tuple(high))
 
 
@@ -119,28 +111,3 @@ def _check_widths(layers: Layers) -> None:
                 f"Layer {i} has {n:,} inputs; sums of products of int8 are exact for at most {MOST_INPUTS:,}. Use"
                 " precision='bfloat16', or fewer inputs."
             )
-
-
-def first_inputs(layers: Layers, rows: Samples, scale: float) -> Array:
-    """Return the inputs of the first product of folded layers (m, n_inputs): scaled, with bins and clipped."""
-    from cnn_core.clipping import clip  # imported here to keep `import compiled_nn` fast
-
-    dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
-    statistics, encoding = layers.statistics, layers.encoding
-    with np.errstate(over="ignore"):
-        z = dense * np.float64(scale) if statistics is None else (dense - statistics[0]) / statistics[1]
-        parts = [clip(z, layers.clipped)]
-        if encoding is not None:
-            columns, counts, lower, factor, least, most = encoding
-            sources = np.repeat(np.asarray(columns, np.int64), counts)
-            parts.append(np.clip((z[:, sources] - lower) * factor, least, most))
-        return np.concatenate(parts, axis=1).astype(layers.dtype)
-
-
-def _over_rows(inputs: Array, layer: int, function: np.ufunc | object) -> Array:
-    axis = 0 if layer == 0 else None
-    return np.atleast_1d(function(inputs, axis=axis)).astype(np.float32)  # type: ignore[operator]
-
-
-def _merged(known: Sequence[Array], found: list[Array], function: np.ufunc) -> list[Array]:
-    return [function(a, b) for a, b in zip(known, found, strict=True)] if known else found
