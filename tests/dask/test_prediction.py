@@ -67,6 +67,12 @@ def test_arrays(classifier, numbers, method, chunks):
     assert lazy.chunks[0] == da.from_array(numbers, chunks=chunks).chunks[0]
 
 
+def test_a_quantised_classifier(classifier, numbers):
+    small = classifier.quantize(numbers)
+    lazy = predict(small, da.from_array(numbers, chunks=(20, 5)), "predict_proba")
+    check_array(lazy, small.predict_proba(numbers))
+
+
 def test_unknown_numbers_of_rows(classifier, numbers):
     X = da.from_array(numbers, chunks=(20, 3))
     X = X[X[:, 0] > 0]

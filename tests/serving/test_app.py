@@ -304,3 +304,13 @@ def test_page_of_names_that_utf8_cannot_encode():
         columns, X[:, 0], epochs=1
     )
     assert "\\ud800" in get(create_app(model), "/").text
+
+
+def test_a_quantised_network_answers_with_int8(net, tmp_path):
+    small = net.quantize(X)
+    small.save(tmp_path / "small.safetensors")
+    app = create_app({"small": tmp_path / "small.safetensors"})
+    (answer,) = post(app, "/models/small/predict", ROWS).json["predictions"]
+    expected = dict(zip(["no", "yes"], small.predict_proba(ROWS["rows"])[0].tolist(), strict=True))
+    assert answer["probabilities"] == pytest.approx(expected, abs=1e-7)
+    assert get(app, "/models/small").json["card"]["precision"] == "int8"
