@@ -10,7 +10,9 @@
     from a copy inputs x units, and the rest by dot products.
 (b) Where a batch is one chunk, the optimizer takes its step on a block of rows of W while their gradient is still in
     the first-level cache: the gradient is never written out.
-(c) Nothing here allocates, raises or calls Python.
+(c) Several tiles, of rows that stay in the first-level cache, are one call: the loops around a tile of 12 x 16 with 16
+    inputs take as long as the tile (width 16: 9 % less time for a step than with one tile for each call, 32: 4 %).
+(d) Nothing here allocates, raises or calls Python.
 """
 
 from libc.stdint cimport int64_t
@@ -22,11 +24,13 @@ from cnn_core.kernels.gather cimport gather
 from cnn_core.kernels.partition cimport clear_padding, first_half, round_up_to_cache_line, vectors_of
 from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel_vectors, tile_at, tile_height
 from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, vec
-from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step
+from cnn_core.types cimport (
+    GRADIENT_ONLY, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step)
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is read panel by panel, each for all rows before the next panel
     ENCODED_ROWS = 32           # rows to which the bins of a column are added before those of the next column
+    GROUP_BYTES = 16 * 1024     # rows of a product, with their inputs, or of a gradient: they stay in the level-1 cache
 
 
 cdef void product_panel(int width, int height, int m, Py_ssize_t k, Operands *o) noexcept nogil:
@@ -104,10 +108,13 @@ cdef inline void add_row(Py_ssize_t vectors, const real *b, real *a) noexcept no
 
 
 cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
-    """Rows of a product to finish before the next rows: one tile's rows where the other factor stays in the cache."""
+    """Rows of a product to finish before the next rows, in whole tiles: see (c) where the other factor stays in the
+    cache; else all."""
+    cdef Py_ssize_t height = tile_height(m, vectors_of(n)), rows
     if k * n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
         return m
-    return tile_height(m, vectors_of(n))
+    rows = GROUP_BYTES // ((n + k) * <Py_ssize_t>sizeof(real))
+    return min(m, max(height, rows // height * height))
 
 
 cdef void narrow_product(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
@@ -266,6 +273,14 @@ cdef inline void step_with(Run *run, const Step *step, Py_ssize_t offset, Py_ssi
                   <real *>run.m3 + offset if run.m3 != NULL else NULL)
 
 
+cdef inline Py_ssize_t gradient_height(Py_ssize_t inputs, const Layer *layer, Py_ssize_t m) noexcept nogil:
+    """Rows of dW, of `inputs`, whose gradient is computed before the next rows, in whole tiles."""
+    cdef Py_ssize_t height = tile_height(inputs, vectors_of(layer.n))
+    if m * layer.n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
+        return inputs
+    return max(GROUP_BYTES // (layer.ld * <Py_ssize_t>sizeof(real)), ROW_GROUP) // height * height
+
+
 cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t row, Py_ssize_t m,
                           Py_ssize_t first, Py_ssize_t last, bint first_chunk, bint last_chunk,
                           real *scratch) noexcept nogil:
@@ -282,14 +297,12 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
         height = NARROW_PANEL
         o.a, o.a_row, o.a_col, o.ldb = dz, 1, layer.ld, ldx
     else:
-        height = block_height(last - first, layer.n, m)
-        if height < 8:
-            height = ROW_GROUP // height * height       # low tiles share a panel of dZ in the first-level cache
+        height = gradient_height(last - first, layer, m)
         o.b, o.a_row, o.a_col, o.ldb = dz, 1, ldx, layer.ld
-    # `scratch` has room for ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one. If the whole batch is
-    # in this chunk, a block of the gradient is computed there, used for the step, and overwritten by the next block.
+    # `scratch` has room for ROW_GROUP rows of any layer, and for NARROW_PANEL inputs of a narrow one. If the whole batch
+    # is in this chunk, a block of the gradient is computed there, used for the step, and overwritten by the next block.
     passing = (first_chunk and last_chunk and run.step.method != GRADIENT_ONLY
-               and (layer.units_major or height <= ROW_GROUP))
+               and (layer.units_major or height <= ROW_GROUP or height*layer.ld <= MOST_NARROW*NARROW_PANEL))
     while i < last:
         inputs = min(height, last - i)
         offset = layer.w + (i if layer.units_major else i*ld)

@@ -10,6 +10,7 @@
 (c) B is prefetched eight rows ahead, once for each cache line: its rows are too far apart for the hardware's
     prefetcher. Every third row of A has a pointer: with the stride, all addresses fit the registers (a pointer for each
     row does not fit: 4 % of the time).
+    k is counted down, which needs no register for the end (counted up: 3 % more time at width 16, 2 % at 32 and 64).
 (d) Where B is stored transposed, its rows are k long and the tile is a block of dot products: the lanes run along k.
     A dot product has as many partial sums as 64 bytes have reals, whatever the width of a register, and they are
     added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
@@ -69,7 +70,7 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
     cdef vec acc[12][8]
     cdef vec row[8]
     cdef int i, j
-    cdef Py_ssize_t _
+    cdef Py_ssize_t left = k        # see (c)
     cdef const real *third[4]       # every third row of A, see (c)
     cdef const real *b = o.b
     cdef const real *ahead
@@ -85,7 +86,8 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
         third[i] = address_keep(o.a + 3*i*a_row)
     ahead = b + 8*ldb
     # One column of op(A) times one row of B at a time.
-    for _ in range(k):
+    while left > 0:
+        left -= 1
         if N == 8:
             multiply_columns(M, N, third[0], a_row, b, ahead, acc)
         else:
@@ -127,7 +129,7 @@ cdef inline vec lane_sums(vec *r) noexcept nogil:
 
 
 cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
-    """C[M, N] = D + A[M, k] B[N, k]^T."""
+    """C[M, N] = D + A[M, k] B[N, k]^T; D is one row or NULL."""
     dot_tile_kept(M, N, k, o, NULL, NULL)
 
 
@@ -186,7 +188,7 @@ cdef inline void dot_results(const int M, const int N, vec *total, const Operand
         v_store(sums + i*LANES, lane_sums(total + i*LANES))
     for i in range(M):
         for j in range(N):
-            o.c[i*o.ldc + j] = sums[i*N + j] if o.d == NULL else sums[i*N + j] + o.d[i*o.ldd + j]
+            o.c[i*o.ldc + j] = sums[i*N + j] if o.d == NULL else sums[i*N + j] + o.d[j]
 
 
 cdef inline bint fits(const int kind, const int M, const int N) noexcept nogil:
@@ -207,7 +209,7 @@ cdef inline void tile_column(const int kind, const int M, const int N, int count
             dot_tile(M, N, k, o)
         o.a += M*o.a_row
         o.c += M*o.ldc
-        if o.d != NULL:
+        if kind == PRODUCT and o.d != NULL:
             o.d += M*o.ldd
 
 

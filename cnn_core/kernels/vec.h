@@ -116,9 +116,33 @@ static const real ZEROS[8 * LANES];
 #define SIGN ((ivec)(v_bits(v_set1((real)-0.0))))
 INL vec v_select(ivec mask, vec a, vec b) { return v_real((v_bits(a) & mask) | (v_bits(b) & ~mask)); }
 INL vec v_where(ivec mask, vec a) { return v_real(v_bits(a) & mask); }
-/* A NaN in the second operand passes through; so does one in the first: the comparison is then false. */
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#elif defined(__aarch64__) && defined(VECTORS)
+#include <arm_neon.h>
+#endif
+/* x where it or the bound is a NaN, as the instructions of x86 give for this order of operands: one instruction in place
+   of three (classes of 64 outputs: 2 % of the time of 64-64-64-64). */
+#if !defined(VECTORS) || !defined(__SSE2__)
 INL vec v_max(vec floor, vec x) { return v_select(v_lt(x, floor), floor, x); }
 INL vec v_min(vec ceiling, vec x) { return v_select(v_lt(ceiling, x), ceiling, x); }
+#else
+#if defined(__AVX512F__)
+#define OF_WIDTH(name, type) _mm512_##name##_##type
+#elif defined(__AVX__)
+#define OF_WIDTH(name, type) _mm256_##name##_##type
+#else
+#define OF_WIDTH(name, type) _mm_##name##_##type
+#endif
+#ifdef CNN_DOUBLE
+#define INSTRUCTION(name) OF_WIDTH(name, pd)
+#else
+#define INSTRUCTION(name) OF_WIDTH(name, ps)
+#endif
+INL vec v_max(vec floor, vec x) { return INSTRUCTION(max)(floor, x); }
+INL vec v_min(vec ceiling, vec x) { return INSTRUCTION(min)(ceiling, x); }
+#endif
 /* The first n lanes, 0 in the others. */
 INL vec v_first(int n, vec a) {
   ivec mask;
@@ -149,26 +173,11 @@ INL vec v_exponent(vec x) {
 }
 INL vec v_mantissa(vec x) { return v_real(v_bits(x) - (((v_bits(x) - SQRT_HALF) >> MANTISSA) << MANTISSA)); }
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#elif defined(__aarch64__) && defined(VECTORS)
-#include <arm_neon.h>
-#endif
 INL vec v_sqrt(vec a) {
-#ifndef VECTORS
+#ifdef INSTRUCTION
+  return INSTRUCTION(sqrt)(a);
+#elif !defined(VECTORS)
   return (real)sqrt((double)a);
-#elif defined(__AVX512F__) && defined(CNN_DOUBLE)
-  return (vec)_mm512_sqrt_pd((__m512d)a);
-#elif defined(__AVX512F__)
-  return (vec)_mm512_sqrt_ps((__m512)a);
-#elif defined(__AVX__) && defined(CNN_DOUBLE)
-  return (vec)_mm256_sqrt_pd((__m256d)a);
-#elif defined(__AVX__)
-  return (vec)_mm256_sqrt_ps((__m256)a);
-#elif defined(__SSE2__) && defined(CNN_DOUBLE)
-  return (vec)_mm_sqrt_pd((__m128d)a);
-#elif defined(__SSE2__)
-  return (vec)_mm_sqrt_ps((__m128)a);
 #elif defined(__aarch64__) && defined(CNN_DOUBLE)
   return (vec)vsqrtq_f64((float64x2_t)a);
 #elif defined(__aarch64__)
