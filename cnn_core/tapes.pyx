@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 
 from cnn_core.layers cimport aligned_zeros, is_in, round_up_rows
 from cnn_core.stack cimport Objective, Stack, Tape
-from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, Update
+from cnn_core.types cimport NO_NORM, Layer, Run, Update
 
 cdef enum:
     MOST_SPARE = 4                      # blocks of memory that a stack keeps for later tapes
@@ -343,7 +343,7 @@ cdef object play_back(Stack self, Tape tape, cnp.ndarray d, cnp.ndarray gradient
     cdef Run run
     cdef Poll poll
     cdef int threads = thread_count(n_threads), size
-    cdef Py_ssize_t rows, scratch, needed, i
+    cdef Py_ssize_t rows, scratch, needed
     cdef bint is_free = False
     cdef cnp.npy_intp length
     begin_reading(self, "a backward pass")
@@ -372,9 +372,7 @@ cdef object play_back(Stack self, Tape tape, cnp.ndarray d, cnp.ndarray gradient
             run = tape.run
             run.parameters = self.parameters_data
             rows = round_up_rows(run.count)
-            run.scratch_size = MOST_NARROW * NARROW_PANEL
-            for i in range(self.net.depth):
-                run.scratch_size = max(run.scratch_size, ROW_GROUP * self.net.layers[i].ld)
+            run.scratch_size = scratch_size(self)
             scratch = size * run.scratch_size
             needed = backward_size(self, &run, rows, scratch, size)
             work = take_workspace(self)

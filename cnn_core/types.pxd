@@ -11,6 +11,12 @@ cdef enum:
     MOST_NARROW = 192       # layers stored units x inputs have fewer units than this
     NARROW_PANEL = 96       # their gradient is computed for this many inputs at once
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
+    LARGE_WEIGHTS = 1024 * 1024 # bytes of W above which a layer is large: see `large.pyx`
+    LARGE_UNITS = 48        # fewest units of a large layer
+    LARGE_BLOCK = 512 * 1024    # bytes of the panels that are kept in the second-level cache
+    LARGE_ROWS = 512        # rows of X whose gradient is computed at once
+    LARGE_INPUTS = 64       # columns of X that are copied at once, in rows of
+    LARGE_STRIDE = 80       # so many reals: an odd number of cache lines
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
     PIECE_GROUP = 16        # bins of a column are padded to a multiple of this: whole vectors of every width
     TERM_GROUP = 32         # sums of bfloat16 products are cut at multiples of this many terms, and so are rows and inputs
@@ -289,6 +295,11 @@ cdef inline Py_ssize_t operand_stride(Py_ssize_t k, int precision) noexcept nogi
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""
     return run.update != NULL and run.update.factors[index] == 0
+
+
+cdef inline bint is_large(const Layer *layer, Py_ssize_t size) noexcept nogil:
+    """Whether the products of a layer are computed by blocks, see `large.pyx`; size: bytes of a real."""
+    return not layer.units_major and layer.n >= LARGE_UNITS and layer.k * layer.n * size > LARGE_WEIGHTS
 
 
 cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:

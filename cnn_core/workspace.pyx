@@ -14,7 +14,8 @@ cimport numpy as cnp
 from cnn_core.activation_codes cimport fused
 from cnn_core.layers cimport aligned_zeros, padded_stride, round_up_rows
 from cnn_core.stack cimport Stack
-from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run
+from cnn_core.types cimport (
+    LARGE_BLOCK, LARGE_ROWS, LARGE_STRIDE, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, is_large)
 
 cdef enum:
     CHUNK_BYTES = 512 * 1024        # bytes of the level-2 cache for a thread's rows of a chunk
@@ -61,11 +62,13 @@ cdef Py_ssize_t statistics_size(Stack self, Py_ssize_t i, Py_ssize_t chunk):
 
 
 cdef Py_ssize_t copy_size(Stack self, Py_ssize_t i):
-    """Reals in the second copy of layer i's weights, see `Run.wt`; the first layer needs no dX, and copies in low
-    precision are apart."""
+    """Reals in the second copy of layer i's weights, see `Run.wt`; the first layer needs no dX, large ones have no
+    copy, and copies in low precision are apart."""
     cdef Layer *layer = &self.net.layers[i]
     if layer.units_major:
         return round_up_rows(layer.k) * layer.ldw if layer.whole > 0 else 0
+    if is_large(layer, self.itemsize):
+        return 0
     return round_up_rows(layer.n) * layer.ldt if i > 0 and not self.is_low else 0
 
 
@@ -100,14 +103,24 @@ cdef Py_ssize_t addresses_size(Stack self):
     return round_up_rows(8 * self.net.depth) * sizeof(void *)
 
 
+cdef Py_ssize_t scratch_size(Stack self):
+    """Reals of each thread's scratch."""
+    cdef Py_ssize_t size = MOST_NARROW * NARROW_PANEL, panels, i
+    cdef Layer *layer
+    for i in range(self.net.depth):
+        layer = &self.net.layers[i]
+        panels = LARGE_BLOCK // self.itemsize + LARGE_ROWS*LARGE_STRIDE if is_large(layer, self.itemsize) else 0
+        size = max(size, panels + ROW_GROUP*layer.ld)
+    return size
+
+
 cdef Py_ssize_t workspace_size(Stack self, Run *run, int threads):
     """Bytes of the buffers of a run; sets the size of its scratch."""
-    cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, i
+    cdef Py_ssize_t depth = self.net.depth, reals = 0, i
     for i in range(depth):
-        widest = max(widest, self.net.layers[i].ld)
         reals += count_arrays(self, i, run.activated) * run.chunk * self.net.layers[i].ld
         reals += statistics_size(self, i, run.chunk)
-    run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
+    run.scratch_size = scratch_size(self)
     reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
     reals *= self.itemsize
     return reals + round_up_rows(run.chunk)*sizeof(double) + low_precision_size(self, run.chunk, run.chunk, threads)

@@ -5,9 +5,9 @@
                 dW = X^T dZ, db = sum over rows     k x n
 
 (a) Weights are stored inputs x units, the order that the forward product and dW read. dX needs W^T, and the update
-    writes that copy while the rows of W are in the cache. Where padding the units would waste work (50 of 64, 4 of 16),
-    W is stored units x inputs: dW and dX then waste nothing, and forward computes the units that fill whole cache lines
-    from a copy inputs x units, and the rest by dot products.
+    writes that copy; large layers have none, see `large.pyx`. Where padding the units would waste work (50 of 64, 4 of
+    16), W is stored units x inputs: dW and dX then waste nothing, and forward computes the units that fill whole cache
+    lines from a copy inputs x units, and the rest by dot products.
 (b) Where a batch is one chunk, the optimizer takes its step on a block of rows of W while their gradient is still in
     the first-level cache: the gradient is never written out.
 (c) Several tiles, of rows that stay in the first-level cache, are one call: the loops around a tile of 12 x 16 with 16

@@ -24,14 +24,21 @@ from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport (
     LANES, LOW_PRECISION, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec)
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, Chunk, Layer, Net, Part, Rows, Run, is_frozen, share)
+    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, SLICE_FLOPS, Chunk, Layer, Net, Part, Rows, Run,
+    is_frozen, share)
 # from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer,
 #     take_step, weight_gradient
 # from mixed_precision.pyx: low_backward_layer, low_forward_layer, low_weight_gradient, operands_of, pack_gradient,
 #     renew_copies
+# from gemm.pyx: FEW_ROWS
+# from large.pyx: is_blocked, large_backward, large_forward, large_gradient
 # from norms.pyx: gain_gradient
 # from epilogue.pyx: activate_output, derive_output, drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
 # from updates.pyx: apply_update
+
+cdef enum:
+    FEWEST_GRADIENT_ROWS = 256      # rows of a gradient between polls: fewer would read and write it too often
+    GRADIENT_SLICES = 16            # most SLICE_FLOPS of a gradient between polls, with more rows
 
 
 cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
@@ -60,6 +67,9 @@ cdef void forward_part(Run *run, int index, const Part *part, const real *below,
     cdef const Layer *layer = &run.net.layers[index]
     cdef int activation = layer.activation if index < run.net.depth - 1 else IDENTITY
     cdef Part some = no_rows(part)
+    if is_blocked(run, layer) and part.m > FEW_ROWS and run.offset == NULL and run.scratch != NULL:
+        large_forward(run, index, part, below, ldx, IDENTITY if layer.has_epilogue else activation)
+        return
     while next_part(run, part, &some, 2.0*layer.k*layer.n):
         if index == 0 and run.offset != NULL:
             gram_layer(run, some.first, some.m, activation)
@@ -79,6 +89,9 @@ cdef void backward_part(Run *run, int index, const Part *part) noexcept nogil:
     cdef const Layer *below = layer - 1
     cdef const real *wt = <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index]
     cdef Part some = no_rows(part)
+    if is_blocked(run, layer):
+        large_backward(run, index, part)
+        return
     while next_part(run, part, &some, 2.0*layer.k*layer.n):
         if is_low_precision(run):
             low_backward_layer(run, index, some.first, some.m, operands_of(run, part.rank))
@@ -170,6 +183,8 @@ cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_s
             if is_low_precision(run):
                 low_weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch,
                                     operands_of(run, rank))
+            elif is_blocked(run, layer):
+                large_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
             else:
                 weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
             if run.wt[index] != NULL and last_chunk and run.step.method != GRADIENT_ONLY:
@@ -205,6 +220,15 @@ cdef double weight_flops(const Run *run, int size) noexcept nogil:
     for index in range(run.net.depth):
         total += 2.0 * run.net.layers[index].k * run.net.layers[index].n
     return total / size
+
+
+cdef Py_ssize_t gradient_rows_between_polls(const Run *run, Py_ssize_t m, int size) noexcept nogil:
+    """Rows, of m, whose gradient is computed between two polls: more than in other phases."""
+    cdef double rows
+    if run.poll == NULL:
+        return m
+    rows = GRADIENT_SLICES * <double>SLICE_FLOPS / weight_flops(run, size)
+    return min(m, max(<Py_ssize_t>FEWEST_GRADIENT_ROWS, <Py_ssize_t>rows // ROW_GROUP * ROW_GROUP))
 
 
 cdef real *scratch_of(const Run *run, int rank) noexcept nogil:
@@ -247,7 +271,7 @@ cdef bint divide_weights(Chunk *chunk, int rank, int size) noexcept nogil:
     """`weights_phase` for all rows of a chunk, with polls between some of them. Returns False, to all ranks, if the run
     must end before the step."""
     cdef Run *run = chunk.run
-    chunk.row, chunk.end, chunk.some = 0, chunk.m, rows_between_polls(run, chunk.m, weight_flops(run, size))
+    chunk.row, chunk.end, chunk.some = 0, chunk.m, gradient_rows_between_polls(run, chunk.m, size)
     if run.poll != NULL and chunk.is_last:
         chunk.end = (chunk.m - 1) // chunk.some * chunk.some        # the step is taken with the last rows
         divided(run, weights_share, chunk, rank, size)

@@ -19,8 +19,8 @@ import cnn_core
 from cnn_core.functions import activate, derive_from_inputs, dot, matmul
 from cnn_core.stack import Objective, Stack
 
-# They cover remainders of every tile, narrow and wide layers, a network large enough to be shared between threads, and
-# one that is small for vectors of 64 bytes but not for vectors of 32 bytes.
+# They cover remainders of every tile, narrow, wide and large layers, a network large enough to be shared between
+# threads, and one that is small for vectors of 64 bytes but not for vectors of 32 bytes.
 SHAPES = [
     ((5, 3), 10),
     ((7, 16, 5, 2), 17),
@@ -30,6 +30,7 @@ SHAPES = [
     ((300, 100, 10), 200),
     ((6, 8, 7, 3), 60),
     ((40, 30, 21, 16, 5), 60),
+    ((12, 300, 880, 1), 300),
 ]
 UNFUSED = ("gelu", "silu", "elu")  # activations of the hidden layers of the last shape
 # Products m x n x k of every form: tiles, dot products, transposed, several blocks.
