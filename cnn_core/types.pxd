@@ -15,8 +15,8 @@ cdef enum:
     LARGE_UNITS = 48        # fewest units of a large layer
     LARGE_BLOCK = 512 * 1024    # bytes of the panels that are kept in the second-level cache
     LARGE_ROWS = 512        # rows of X whose gradient is computed at once
-    LARGE_INPUTS = 64       # columns of X that are copied at once, in rows of
-    LARGE_STRIDE = 80       # so many reals: an odd number of cache lines
+    LARGE_INPUTS = 64       # columns of X that are copied at once
+    LARGE_STRIDE = 80       # reals from one row of this copy to the next: an odd number of cache lines
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
     PIECE_GROUP = 16        # bins of a column are padded to a multiple of this: whole vectors of every width
     TERM_GROUP = 32         # sums of bfloat16 products are cut at multiples of this many terms, and so are rows and inputs
