@@ -129,7 +129,7 @@ cdef inline vec lane_sums(vec *r) noexcept nogil:
 
 
 cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
-    """C[M, N] = D + A[M, k] B[N, k]^T; D is one row or NULL."""
+    """C[M, N] = D + A[M, k] B[N, k]^T."""
     dot_tile_kept(M, N, k, o, NULL, NULL)
 
 
@@ -188,7 +188,7 @@ cdef inline void dot_results(const int M, const int N, vec *total, const Operand
         v_store(sums + i*LANES, lane_sums(total + i*LANES))
     for i in range(M):
         for j in range(N):
-            o.c[i*o.ldc + j] = sums[i*N + j] if o.d == NULL else sums[i*N + j] + o.d[j]
+            o.c[i*o.ldc + j] = sums[i*N + j] if o.d == NULL else sums[i*N + j] + o.d[i*o.ldd + j]
 
 
 cdef inline bint fits(const int kind, const int M, const int N) noexcept nogil:
@@ -209,7 +209,7 @@ cdef inline void tile_column(const int kind, const int M, const int N, int count
             dot_tile(M, N, k, o)
         o.a += M*o.a_row
         o.c += M*o.ldc
-        if kind == PRODUCT and o.d != NULL:
+        if o.d != NULL:
             o.d += M*o.ldd
 
 
