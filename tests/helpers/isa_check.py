@@ -30,7 +30,7 @@ SHAPES = [
     ((300, 100, 10), 200),
     ((6, 8, 7, 3), 60),
     ((40, 30, 21, 16, 5), 60),
-    ((12, 300, 880, 1), 300),
+    ((12, 320, 880, 1), 300),
 ]
 UNFUSED = ("gelu", "silu", "elu")  # activations of the hidden layers of the last shape
 # Products m x n x k of every form: tiles, dot products, transposed, several blocks.
