@@ -11,8 +11,8 @@ cdef struct DenseKernels:
     int (*forward)(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                    void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
     # units first, ..., last - 1 of layer `index`, in whole cache lines, of which the last one may be filled in part:
-    # a[m, ld] = f(x[m, k] W + b) in these columns; for a plain network and W stored inputs x units. Returns 0, without a
-    # result, if `finite_only` and a number of x is not finite, else 1.
+    # a[m, ld] = f(x[m, k] W + b) in these columns; for a plain network and W stored inputs x units. Returns 1, or 0
+    # without a result if `finite_only` and a number of x is not finite.
     int (*forward_units)(const Net *net, int index, const void *parameters, const void *x, Py_ssize_t ldx, Py_ssize_t m,
                          Py_ssize_t first, Py_ssize_t last, bint finite_only, void *a) noexcept nogil
     # target[m] = rows first, first + 1, ... of x: converted, scaled, encoded; padded with zeros to rows of ld reals

@@ -23,6 +23,7 @@ from libc.string cimport memcmp, memcpy, memset
 cimport numpy as cnp
 
 from cnn_core.checks import check_arguments, read_encoding, read_scaling
+from cnn_core.quantization import check_precision, read_ranges
 from cnn_core.sparse import SparseRows
 from cnn_core.user_functions import call_function
 

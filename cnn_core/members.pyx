@@ -50,7 +50,8 @@ cdef int check_inputs(i, Stack stack, Stack first) except -1:
 
 cdef bint trains_alone(Stack stack, Objective objective, Py_ssize_t batch):
     """Whether a member calls Python, is of low precision, or has batches that are polled: see (c)."""
-    return callable(objective.loss) or stack.net.call != NULL or stack.is_low or work_per_row(stack) * batch > SLICE_FLOPS
+    return (callable(objective.loss) or stack.net.call != NULL or stack.is_low
+            or work_per_row(stack) * batch > SLICE_FLOPS)
 
 
 cdef bint trained_in_turn(list members, Py_ssize_t batch, int threads) except -1:

@@ -6,7 +6,7 @@
     layers compute in bfloat16 without such a block, each call packs the present weights.
 """
 
-from cnn_core.quantization import check_precision, quantized, read_ranges
+from cnn_core.quantization import quantized
 
 from libc.stdint cimport int8_t
 

@@ -226,9 +226,9 @@ cdef bint is_raised(int *flag) noexcept nogil:
 
 cdef int take_share(int first, int count) noexcept nogil:
     """Take a share of the region that runs, of those below `count`, from `first` on; returns 0 if all are taken."""
-    cdef int i, number = first
+    cdef int _, number = first
     cdef Seat *seat
-    for i in range(count):
+    for _ in range(count):
         if number >= count:
             number = 1
         seat = seat_of(number)

@@ -11,7 +11,7 @@ cdef enum:
     MOST_NARROW = 192       # layers stored units x inputs have fewer units than this
     NARROW_PANEL = 96       # their gradient is computed for this many inputs at once
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
-    LARGE_WEIGHTS = 1024 * 1024 # bytes of W above which a layer is large: see `large.pyx`
+    LARGE_WEIGHTS = 1024 * 1024     # bytes of W above which a layer is large: see `large.pyx`
     LARGE_UNITS = 48        # fewest units of a large layer
     LARGE_BLOCK = 512 * 1024    # bytes of the panels that are kept in the second-level cache
     LARGE_ROWS = 512        # rows of X whose gradient is computed at once
@@ -19,7 +19,7 @@ cdef enum:
     LARGE_STRIDE = 80       # reals from one row of this copy to the next: an odd number of cache lines
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
     PIECE_GROUP = 16        # bins of a column are padded to a multiple of this: whole vectors of every width
-    TERM_GROUP = 32         # sums of bfloat16 products are cut at multiples of this many terms, and so are rows and inputs
+    TERM_GROUP = 32         # sums of bfloat16 products are cut at multiples of this many terms; so are rows and inputs
     PANEL = 16              # columns of a panel of an operand of low precision
     OPERAND_ROWS = 64       # rows that are rounded before they are multiplied
     OPERAND_BYTES = 256 * 1024  # bytes of rounded columns of X that are multiplied by dZ before the next columns
@@ -226,7 +226,7 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     loss_fn loss_and_gradient
     step_fn take_step
     wait_fn wait
-    divide_fn divide        # NULL: each thread of a region runs the whole pass, and they meet at barriers: see `divided`
+    divide_fn divide        # NULL: each thread of a region runs the whole pass, with barriers: see `divided`
     void *pool
     bint failed             # a user's function has set an exception: the pass ends
     poll_fn poll            # NULL: no batch is long enough to be polled

@@ -299,8 +299,9 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
     else:
         height = gradient_height(last - first, layer, m)
         o.b, o.a_row, o.a_col, o.ldb = dz, 1, ldx, layer.ld
-    # `scratch` has room for ROW_GROUP rows of any layer, and for NARROW_PANEL inputs of a narrow one. If the whole batch
-    # is in this chunk, a block of the gradient is computed there, used for the step, and overwritten by the next block.
+    # `scratch` has room for ROW_GROUP rows of any layer, and for NARROW_PANEL inputs of a narrow one. If the whole
+    # batch is in this chunk, a block of the gradient is computed there, used for the step, and overwritten by the next
+    # block.
     passing = (first_chunk and last_chunk and run.step.method != GRADIENT_ONLY
                and (layer.units_major or height <= ROW_GROUP or height*layer.ld <= MOST_NARROW*NARROW_PANEL))
     while i < last:

@@ -17,7 +17,7 @@ cdef enum:
     LONG_ROW_GROUP = 4          # rows at a time
     LONG_ROW_UNITS = 4          # most units of the first layer
 
-cdef struct LongRows:           # four rows whose gradient is computed, and of the first layer's outputs for the next four
+cdef struct LongRows:           # gradient of four rows, and the first layer's outputs for the next four
     Run *run
     const real *x               # the four rows, row stride ldx
     Py_ssize_t ldx

@@ -23,7 +23,7 @@ from cnn_core.kernels.activations cimport activate_block, derive_block
 from cnn_core.kernels.partition cimport clear_padding, first_input, is_low_precision, vectors_of
 from cnn_core.kernels.vec cimport LANES, real
 from cnn_core.types cimport (
-    BFLOAT16, GRADIENT_ONLY, NO_NORM, OPERAND_BYTES, OPERAND_ROWS, PANEL, QUANTIZED, TERM_GROUP, Layer, LowLayer, LowPrecision, Run,
+    BFLOAT16, GRADIENT_ONLY, NO_NORM, OPERAND_BYTES, OPERAND_ROWS, PANEL, QUANTIZED, Layer, LowLayer, LowPrecision, Run,
     is_frozen, operand_stride, packed_panel)
 # from dense.pyx: copy_weights, take_step
 
@@ -134,7 +134,8 @@ cdef void low_weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx
     """`weight_gradient` in low precision. The operands of some rows and columns of W stay in the second-level cache
     while these are computed; scratch has room for the gradient of a block."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef Py_ssize_t ldo = operand_stride(m, BFLOAT16), columns = min(<Py_ssize_t>STEP_COLUMNS, layer.n), i = first, j, part
+    cdef Py_ssize_t ldo = operand_stride(m, BFLOAT16), columns = min(<Py_ssize_t>STEP_COLUMNS, layer.n)
+    cdef Py_ssize_t i = first, j, part
     cdef Py_ssize_t most = max(OPERAND_BYTES // ldo // STEP_ROWS * STEP_ROWS, <Py_ssize_t>STEP_ROWS), inputs
     while i < last:
         inputs = min(most, last - i)

@@ -18,14 +18,13 @@ from cnn_core.kernels.long_rows cimport (
 from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
     EPILOGUE_FLOPS, TILE_GROUP, clear_padding, divided, first_input, goes_on, is_low_precision, next_part, no_rows,
-    part_of, round_up_to_cache_line, rows_between_polls, share_of_row, sync_threads, vectors_of)
-from cnn_core.kernels.tiles cimport Operands
+    part_of, round_up_to_cache_line, share_of_row, sync_threads, vectors_of)
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport (
     LANES, LOW_PRECISION, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec)
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, SLICE_FLOPS, Chunk, Layer, Net, Part, Rows, Run,
-    is_frozen, share)
+    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, SLICE_FLOPS, TERM_GROUP, Chunk, Layer, Net, Part,
+    Rows, Run, is_frozen, share)
 # from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer,
 #     take_step, weight_gradient
 # from mixed_precision.pyx: low_backward_layer, low_forward_layer, low_weight_gradient, operands_of, pack_gradient,
@@ -228,7 +227,7 @@ cdef Py_ssize_t gradient_rows_between_polls(const Run *run, Py_ssize_t m, int si
     if run.poll == NULL:
         return m
     rows = GRADIENT_SLICES * <double>SLICE_FLOPS / weight_flops(run, size)
-    return min(m, max(<Py_ssize_t>FEWEST_GRADIENT_ROWS, <Py_ssize_t>rows // ROW_GROUP * ROW_GROUP))
+    return min(m, max(<Py_ssize_t>FEWEST_GRADIENT_ROWS, <Py_ssize_t>rows // TERM_GROUP * TERM_GROUP))
 
 
 cdef real *scratch_of(const Run *run, int rank) noexcept nogil:
