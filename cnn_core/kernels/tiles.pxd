@@ -15,13 +15,14 @@
     A dot product has as many partial sums as 64 bytes have reals, whatever the width of a register, and they are
     added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
 (e) aarch64: a multiply-add takes its number of A from one lane of a register: for each k, 8 x 3 vectors are 24
-    multiply-adds in 39 (clang 22) or 41 (GCC 12) instructions, 10 of them loads, without spills. Left to itself, clang
-    broadcasts seven of the eight numbers with instructions that occupy a unit for multiply-adds.
+    multiply-adds in 40 (clang 22) or 41 (GCC 12) instructions, 10 of them loads, without spills. Left to itself, clang
+    broadcasts seven of the eight numbers with instructions that occupy a unit for multiply-adds. Four rows have a loop
+    of their own: clang does not unroll longer ones with `v_broadcast`.
 """
 
 from cnn_core.kernels.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, ZEROS, address_keep, real, v_broadcast, v_high, v_keep, v_load, v_low,
-    v_lt, v_set1, v_store, v_where, vec)
+    ACCUMULATORS, BY_LANE, DOTS, GROUP, LANES, PREFETCH, ZEROS, address_keep, real, v_broadcast, v_high, v_keep, v_load,
+    v_low, v_lt, v_set1, v_store, v_where, vec)
 
 cdef enum:
     PRODUCT, DOT            # kinds of tile
@@ -40,7 +41,7 @@ cdef struct Operands:
 
 cdef inline void multiply_rows(const int first, const int last, const int N, const real **third, Py_ssize_t a_row,
                                const vec *row, vec (*acc)[8]) noexcept nogil:
-    """acc[first : last, N] += a[first : last] row[N]. clang does not unroll more than a few rows with `v_broadcast`."""
+    """acc[first : last, N] += a[first : last] row[N]."""
     cdef vec x
     cdef int i, j
     for i in range(first, last):
@@ -88,16 +89,17 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
     # One column of op(A) times one row of B at a time.
     while left > 0:
         left -= 1
-        if N == 8:
+        if BY_LANE and N == 8:
             multiply_columns(M, N, third[0], a_row, b, ahead, acc)
         else:
             for j in range(N):
                 row[j] = v_load(b + j*LANES)
                 if (N - 1 - j) % GROUP == 0:
                     PREFETCH(ahead + j*LANES)
-            multiply_rows(0, min(M, 4), N, third, a_row, row, acc)
-            multiply_rows(4, min(M, 8), N, third, a_row, row, acc)
-            multiply_rows(8, M, N, third, a_row, row, acc)
+            multiply_rows(0, min(M, 4) if BY_LANE else M, N, third, a_row, row, acc)
+            if BY_LANE:
+                multiply_rows(4, min(M, 8), N, third, a_row, row, acc)
+                multiply_rows(8, M, N, third, a_row, row, acc)
         for i in range((M + 2) // 3):
             third[i] = third[i] + a_col
         b += ldb

@@ -51,6 +51,12 @@ typedef int32_t ireal;
 #else
 #define ACCUMULATORS 12
 #endif
+/* Whether a multiply-add can take its number from one lane of a register. */
+#if defined(__aarch64__) && defined(VECTORS)
+#define BY_LANE 1
+#else
+#define BY_LANE 0
+#endif
 #define DOTS (ACCUMULATORS / GROUP > 16 ? 16 : ACCUMULATORS / GROUP < 1 ? 1 : ACCUMULATORS / GROUP)
 
 #ifdef VECTORS

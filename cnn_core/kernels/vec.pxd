@@ -8,6 +8,7 @@ cdef extern from "vec.h" nogil:
         pass
     enum: LANES
     enum: ACCUMULATORS
+    enum: BY_LANE                           # whether a multiply-add takes a number from one lane
     enum: DOTS                              # dot products a tile has room for
     enum: GROUP                             # vectors in 64 bytes
     enum: LOW_PRECISION                     # whether networks of these reals may have products of low precision
