@@ -78,7 +78,9 @@ def count(command: list[str], plugin: Path, name: str, units: int) -> int:
     out = plugin.with_suffix(".txt")
     command = [command[0], "-plugin", f"{plugin},out={out}", *command[1:]]
     command += [str(Path(__file__).resolve()), "--only", name, "--units", str(units)]
-    subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "0"}, check=True)
+    # Threads of OpenBLAS would wait in a loop, which is counted too.
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run(command, env=environment, check=True)
     return int(out.read_text())
 
 
