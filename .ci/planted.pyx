@@ -21,7 +21,7 @@ def planted(str kind, int count):
         result += numbers[0]
     elif kind == "data race":
         with nogil:
-            size = acquire_threads(2)
+            size = acquire_threads(2, False)
             run_parallel(planted_share, numbers, size)
             release_threads(size)
         if size < 2:

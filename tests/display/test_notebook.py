@@ -88,7 +88,7 @@ def test_changed_parameters_are_first_and_others_folded():
     assert changed < folded < html.index(">dtype<")
     assert html[html.rindex("<details", 0, folded) :].startswith("<details><summary>")  # closed
     plain = cnn.Network([cnn.Dense(2)])._repr_html_()
-    assert "20 parameters with their defaults" in plain
+    assert "21 parameters with their defaults" in plain
 
 
 def test_the_bundle_has_text_and_html():
