@@ -16,8 +16,8 @@
     added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
 (e) aarch64: a multiply-add takes its number of A from one lane of a register: for each k, 8 x 3 vectors are 24
     multiply-adds in 40 (clang 22) or 41 (GCC 12) instructions, 10 of them loads, without spills. Left to itself, clang
-    broadcasts seven of the eight numbers with instructions that occupy a unit for multiply-adds. Four rows have a loop
-    of their own: clang does not unroll longer ones with `v_broadcast`.
+    broadcasts seven of the eight numbers with instructions that occupy a unit for multiply-adds. Four rows have a
+    separate loop: clang does not unroll longer ones with `v_broadcast`.
 """
 
 from cnn_core.kernels.vec cimport (
