@@ -14,11 +14,13 @@
 #ifdef CNN_DOUBLE
 typedef double real;
 typedef int64_t ireal;
+typedef uint64_t ureal;
 #define MANTISSA 52
 #define LOW_PRECISION 0
 #else
 typedef float real;
 typedef int32_t ireal;
+typedef uint32_t ureal;
 #define MANTISSA 23
 #define LOW_PRECISION 1
 #endif
@@ -63,6 +65,7 @@ typedef int32_t ireal;
 typedef real vec __attribute__((vector_size(VBYTES)));
 typedef real vec_anywhere __attribute__((vector_size(VBYTES), aligned(sizeof(real)), may_alias));
 typedef ireal ivec __attribute__((vector_size(VBYTES)));
+typedef ureal wrapping __attribute__((vector_size(VBYTES)));
 #define PREFETCH(p) __builtin_prefetch(p)
 INL vec v_load(const real *p) { return *(const vec_anywhere *)p; }
 INL void v_store(real *p, vec v) { *(vec_anywhere *)p = v; }
@@ -103,6 +106,7 @@ INL vec v_real(ivec a) { return (vec)a; }
 #else
 typedef real vec;
 typedef ireal ivec;
+typedef ureal wrapping;
 #define PREFETCH(p) ((void)0)
 INL vec v_load(const real *p) { return *p; }
 INL void v_store(real *p, vec v) { *p = v; }
@@ -165,19 +169,24 @@ INL int v_is_zero(vec a) {
 }
 INL vec v_div(vec a, vec b) { return a / b; }
 
+/* Sums of bits: those of a NaN may be any, and wrap. */
+INL ivec i_add(ivec a, ivec b) { return (ivec)((wrapping)a + (wrapping)b); }
+INL ivec i_sub(ivec a, ivec b) { return (ivec)((wrapping)a - (wrapping)b); }
 /* (1 + p) * 2**n for n held in the low mantissa bits of t = n + ROUNDING; a NaN in p survives */
 #define ROUNDING ((real)(1.5 * (1ull << MANTISSA)))
 INL vec v_scale(vec p, vec t) {
-  vec power = v_real((v_bits(t) << MANTISSA) + v_bits(v_set1((real)1)));
+  vec power = v_real(i_add((ivec)((wrapping)v_bits(t) << MANTISSA), v_bits(v_set1((real)1))));
   return p * power + power;
 }
 /* x = mantissa * 2**exponent with the mantissa in [sqrt(1/2), sqrt(2)), for x positive and normal */
 #define SQRT_HALF (v_bits(v_set1((real)0.70710678118654752440)))
 INL vec v_exponent(vec x) {
-  ivec e = (v_bits(x) - SQRT_HALF) >> MANTISSA;
-  return v_real(e + v_bits(v_set1(ROUNDING))) - ROUNDING;
+  ivec e = i_sub(v_bits(x), SQRT_HALF) >> MANTISSA;
+  return v_real(i_add(e, v_bits(v_set1(ROUNDING)))) - ROUNDING;
 }
-INL vec v_mantissa(vec x) { return v_real(v_bits(x) - (((v_bits(x) - SQRT_HALF) >> MANTISSA) << MANTISSA)); }
+INL vec v_mantissa(vec x) {
+  return v_real(i_sub(v_bits(x), (ivec)((wrapping)(i_sub(v_bits(x), SQRT_HALF) >> MANTISSA) << MANTISSA)));
+}
 
 INL vec v_sqrt(vec a) {
 #ifdef INSTRUCTION
