@@ -149,7 +149,7 @@ def test_a_worker_without_this_package(own, tmp_path):
         wait_until(lambda: set(client.nthreads()) == before, 60)
 
 
-def test_a_worker_that_hangs_without_a_time_limit(tmp_path, gate):
+def test_a_worker_that_hangs_without_a_limit(tmp_path, gate):
     """The scheduler removes a worker that has not answered for `distributed.scheduler.worker-ttl`, here 2 seconds."""
     config = {"distributed.scheduler.worker-ttl": "2s"}
     with separate.cluster(tmp_path / "cluster", config=config) as (_, client):
