@@ -56,7 +56,6 @@ cdef enum:
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
     SMALL_WORK = 8192               # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
-    LOW_FORWARD_BLOCK = 64          # FORWARD_BLOCK in low precision
     LOW_SPEED = 4                   # products of low precision take at most 1 / this of the time, about
     PINNED_WORK = 1000000           # multiplications next to which the time of `pinned` does not count
     SERIAL_FLOPS = 2000000          # a call with less work uses one thread; fewer rows count as FEWEST_ROWS
@@ -880,20 +879,20 @@ cdef class Layers:
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
         cdef int size = 1
-        cdef Py_ssize_t most = FORWARD_BLOCK, serial = SERIAL_FLOPS, least = FEWEST_ROWS
+        cdef Py_ssize_t serial = SERIAL_FLOPS, least = FEWEST_ROWS
         if net.low_precision != NULL:
-            most, serial, least = LOW_FORWARD_BLOCK, LOW_SPEED*SERIAL_FLOPS, 0
+            serial, least = LOW_SPEED*SERIAL_FLOPS, 0
         if threads > 1 and 2.0 * self.n_parameters * max(m, least) > serial and self.net.call == NULL:
             size = acquire_threads(threads, 2.0 * self.n_parameters * m <= serial)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.first = first
-        f.count, f.block, f.output, f.out = m, min(m, most), output, <char *>out
+        f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         if not x.direct:
             f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
         f.finite_only, f.outcome, f.units = finite_only, 1, units
         if size > 1:
             # Smaller pieces of large networks would read the weights from memory too often.
-            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, <int>(most // ROW_GROUP)
+            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, FORWARD_BLOCK // ROW_GROUP
             f.fewest = 1 if self.n_parameters * self.itemsize <= CACHED_BYTES else max(1, min(f.most, f.groups // size))
         f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         f.work_bytes = forward_work(net, f.block, self.itemsize)
