@@ -423,6 +423,48 @@ def test_int8_is_exact(rng, width):
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6 * abs(expected).max())
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("units_major", [True, False])
+def test_ranges_are_those_of_the_outputs_of_each_layer(rng, precision, units_major):
+    sizes, norms = (70, 33, 33, 300, 3, 20, 2), ("batch", "layer", "batch", None, "rms", None)
+    layers = Layers(
+        sizes,
+        ("relu", "tanh", (np.abs, np.sign), "gelu", "identity", "softmax"),
+        (True, False, True, True, False, True),
+        norms=norms,
+        residuals=(False, True, False, False, False, False),
+        units_major=units_major,
+    )
+    for group in (layers.views(), layers.gains(), layers.running_statistics()):
+        for each in group:
+            for array in each if isinstance(each, tuple) else (each,):
+                if array is not None:
+                    array[...] = rng.uniform(0.1, 1, array.shape)
+    X = numbers(rng, 1500, 70)  # more rows than are computed at once
+    if precision == "int8":
+        low, high = ranges_of(layers, X)
+        layers.quantize([*low[:3], None, *low[4:]], [*high[:3], None, *high[4:]])
+    else:
+        layers.set_precision(precision)
+    low, high = ranges_of(layers, X, scale=0.5)
+    for i in range(6):
+        inputs = layers.hidden(X, i, scale=0.5)
+        assert (low[i] == inputs.min(axis=0)).all()
+        assert (high[i] == inputs.max(axis=0)).all()
+
+
+def test_ranges_need_one_pass(rng):
+    calls = []
+
+    def f(z):
+        calls.append(len(z))
+        return z
+
+    layers = fill(Layers((3, 4, 5, 6, 2), [(f, np.ones_like)] * 3 + ["identity"]), rng)
+    ranges_of(layers, numbers(rng, 10, 3))
+    assert calls == [10, 10, 10]
+
+
 def test_int8_keeps_layers_in_float32(rng):
     layers = fill(Layers((30, 20, 3), ("relu", "identity")), rng)
     X = numbers(rng, 40, 30)
