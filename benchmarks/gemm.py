@@ -13,11 +13,10 @@ m x n x k is always the product of an (m, k) and a (k, n) matrix.
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from machine import describe
+from machine import begin_record
 from peers import PEERS
 from report import blas_line, make_table, plural
 from session import Session, add_options, parse_names
@@ -145,15 +144,7 @@ def main() -> None:
     arguments = parse_arguments()
     names = parse_names(arguments.peers, DEFAULT, DEFAULT, "peer")
     dtypes = parse_names(arguments.dtypes, list(ITEMSIZE), list(ITEMSIZE), "dtype")
-    record: dict[str, Any] = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "machine": describe(),
-        "versions": {},
-        "blas": {},
-        "results": [],
-        "skipped": [],
-    }
+    record = begin_record(skipped=[])
     for threads in map(int, arguments.threads.split(",")):
         for dtype in dtypes:
             with Session(names, threads, arguments) as session:

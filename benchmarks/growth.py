@@ -12,15 +12,13 @@ that the cost grows in proportion to the arithmetic.
 
 import argparse
 import json
-import sys
-from datetime import UTC, datetime
 from math import log10
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from chart import MARGIN, WIDTH, legend, mark, style, text
-from machine import describe
+from machine import begin_record
 from peers import LIBRARIES, PEERS
 from report import format_duration, make_table, plural
 from run import time_workload
@@ -79,15 +77,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     series = parse_names(arguments.only, list(SERIES), list(SERIES), "series")
     names = parse_names(arguments.peers, list(PEERS), list(DEFAULT_PEERS), "peer")
-    record: dict[str, Any] = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "machine": describe(),
-        "fma": {},
-        "versions": {},
-        "blas": {},
-        "results": [],
-    }
+    record = begin_record(fma={})
     for threads in map(int, arguments.threads.split(",")):
         with Session(names, threads, arguments) as session:
             peaks: list[float] = []

@@ -11,10 +11,12 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,30 @@ def describe() -> dict[str, Any]:
         "caches": caches,
         "system": platform.platform(),
         "python": platform.python_version(),
+    }
+
+
+def begin_record(**further: Any) -> dict[str, Any]:
+    """Return the first fields of the JSON file of a benchmark.
+
+    Parameters
+    ----------
+    **further
+        Fields of this benchmark, which follow the description of the machine.
+
+    Returns
+    -------
+    dict
+        Date, command, machine, `further`, and the fields that measurements extend: versions, BLAS and results.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "machine": describe(),
+        **further,
+        "versions": {},
+        "blas": {},
+        "results": [],
     }
 
 

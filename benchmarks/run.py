@@ -13,12 +13,11 @@ import argparse
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import report
-from machine import describe
+from machine import begin_record
 from peers import PEERS
 from session import Session, add_options, parse_names
 from workloads import WORKLOADS, Workload, limit
@@ -165,18 +164,7 @@ def time_all(workloads: list[Workload], names: list[str], arguments: argparse.Na
     dict
         Content of the JSON file; README.md describes its fields.
     """
-    record: dict[str, Any] = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "machine": describe(),
-        "scale": arguments.scale,
-        "busy": arguments.busy,
-        "bounds": {},
-        "versions": {},
-        "blas": {},
-        "results": [],
-        "skipped": [],
-    }
+    record = begin_record(scale=arguments.scale, busy=arguments.busy, bounds={}, skipped=[])
     for threads in map(int, arguments.threads.split(",")):
         with Session(names, threads, arguments) as session:
             before, timed = session.machine.request("measure"), []

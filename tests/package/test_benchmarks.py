@@ -37,6 +37,16 @@ def started(benchmark, *arguments):
     return peer.hello
 
 
+def test_records_begin_with_the_same_fields(benchmark, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["growth.py", "measure"])
+    record = benchmark("machine").begin_record(fma={})
+    assert list(record) == ["created", "command", "machine", "fma", "versions", "blas", "results"]
+    assert record["command"] == ["growth.py", "measure"]
+    assert record["machine"] == benchmark("machine").describe()
+    for program in ("gemm.py", "growth.py", "run.py"):
+        assert '"created"' not in (BENCHMARKS / program).read_text(encoding="utf-8")
+
+
 def test_a_peer_does_not_get_settings_of_openblas(benchmark, monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
     monkeypatch.setenv("OPENBLAS_L2_SIZE", "1024")
