@@ -6,6 +6,7 @@ from abc import abstractmethod
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from ..network.narrowing import Comparing
 from . import inputs
 from .exchanging import EstimatorExchanging
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..artefact.precision_report import PrecisionReport
 
 
-class EstimatorNarrowing(EstimatorExchanging):
+class EstimatorNarrowing(Comparing, EstimatorExchanging):
     """Methods of a fitted estimator that narrow its precision, and measure what that changes."""
 
     @abstractmethod
@@ -104,37 +105,6 @@ class EstimatorNarrowing(EstimatorExchanging):
         return self._with_network(self._network().quantize(rows, y, sample_weight=sample_weight))
 
     def compare_precision(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> PrecisionReport:
-        """Compare predictions of a narrow precision with float32; documented in :meth:`Network.compare_precision`.
-
-        Parameters
-        ----------
-        X : array-like (m, k)
-            Samples.
-        y : array-like, optional
-            Targets. The report then has the scores.
-        sample_weight : array-like (m,), optional
-            Weight of each row, for the scores.
-
-        Returns
-        -------
-        PrecisionReport
-            Differences of the outputs, share of equal labels, and scores.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        TypeError, ValueError
-            If X or y is invalid, or the estimator predicts with float32 or float64.
-
-        Examples
-        --------
-        >>> import compiled_nn as cnn
-        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
-        >>> model = cnn.MLPClassifier(precision="bfloat16", max_iter=5, random_state=0).fit(X, y)
-        >>> model.compare_precision(X).rows
-        4
-        """
         inputs.check_lengths(X, y, sample_weight)
         rows = self._read_rows(X)
         report: PrecisionReport = self._network().compare_precision(rows, y, sample_weight=sample_weight)

@@ -20,7 +20,52 @@ if TYPE_CHECKING:
     from ..training.validation import Validation
 
 
-class Narrowing(Predicting):
+class Comparing:
+    """Method of networks and estimators that measures what a narrow precision changes."""
+
+    @abstractmethod
+    def compare_precision(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> PrecisionReport:
+        """Compare the predictions of the narrow precision with those of float32, from the same weights.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for ``predict``: those of a test part show what the precision costs for new rows.
+        y : array-like, optional
+            True labels or values, as for ``fit``. The report then has the scores.
+        sample_weight : array-like (m,), optional
+            Weight of each row, for the scores.
+
+        Returns
+        -------
+        PrecisionReport
+            Differences of the outputs, share of equal labels, and scores.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        TypeError, ValueError
+            If X or y cannot be used, or the model predicts with float32 or float64.
+
+        See Also
+        --------
+        quantize : Copy that predicts with int8.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> layers = [cnn.Dense(32, "relu"), cnn.Dense(10)]
+        >>> net = cnn.Network(layers, input_scale=1 / 16, precision="bfloat16", seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=10)
+        >>> report = net.compare_precision(data.X_test, data.y_test)
+        >>> report.rows, report.equal_labels > 0.98
+        (359, True)
+        """
+
+
+class Narrowing(Comparing, Predicting):
     """Methods of a model that narrow its precision, and measure what that changes."""
 
     precision_report_: PrecisionReport
@@ -114,44 +159,6 @@ class Narrowing(Predicting):
         return other
 
     def compare_precision(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> PrecisionReport:
-        """Compare the predictions of the narrow precision with those of float32, from the same weights.
-
-        Parameters
-        ----------
-        X : array-like (m, k)
-            Rows, as for :meth:`predict`: those of a test part show what the precision costs for new rows.
-        y : array-like, optional
-            True labels or values, as for :meth:`fit`. The report then has the scores.
-        sample_weight : array-like (m,), optional
-            Weight of each row, for the scores.
-
-        Returns
-        -------
-        PrecisionReport
-            Differences of the outputs, share of equal labels, and scores.
-
-        Raises
-        ------
-        NotFittedError
-            If the model has no weights yet.
-        TypeError, ValueError
-            If X or y cannot be used, or the model predicts with float32 or float64.
-
-        See Also
-        --------
-        quantize : Copy that predicts with int8.
-
-        Examples
-        --------
-        >>> import compiled_nn as cnn
-        >>> data = cnn.datasets.load_digits()
-        >>> layers = [cnn.Dense(32, "relu"), cnn.Dense(10)]
-        >>> net = cnn.Network(layers, input_scale=1 / 16, precision="bfloat16", seed=0)
-        >>> net = net.fit(data.X_train, data.y_train, epochs=10)
-        >>> report = net.compare_precision(data.X_test, data.y_test)
-        >>> report.rows, report.equal_labels > 0.98
-        (359, True)
-        """
         self._fitted()
         if self.precision_ == "float32":
             raise ValueError(
