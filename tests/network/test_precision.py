@@ -450,3 +450,45 @@ def test_ensembles_of_bfloat16():
     report = model.compare_precision(ROWS, LABELS)
     assert 0 < report.mean_difference < 0.01
     assert report.equal_labels > 0.98
+
+
+def test_fit_of_an_ensemble_fills_the_report():
+    model = cnn.Ensemble(classifier(precision="bfloat16"), n_members=2)
+    assert str(model.summary()).splitlines()[-1].split() == ["products", "bfloat16"]
+    model.fit(ROWS, LABELS, epochs=2)
+    rows = model.validation_masks_.any(axis=0)
+    assert 0 < rows.sum() < 300
+    assert model.precision_report_ == model.compare_precision(ROWS[rows], LABELS[rows])
+    assert str(model.summary()).splitlines()[-1].split() == ["products", "bfloat16"]
+    weights = np.linspace(0, 1, 90)
+    given = ROWS[:90], LABELS[:90], weights
+    model.fit(ROWS, LABELS, epochs=2, validation_data=given)
+    assert model.precision_report_ == model.compare_precision(*given[:2], sample_weight=weights)
+    model.fit(ROWS, LABELS, epochs=2, validation="folds", refit=True)
+    assert model.precision_report_ == model.compare_precision(ROWS, LABELS)
+    model.fit(ROWS, LABELS, epochs=1, validation=None)
+    assert not hasattr(model, "precision_report_")
+    exact = cnn.Ensemble(classifier(), n_members=2).fit(ROWS, LABELS, epochs=1)
+    assert not hasattr(exact, "precision_report_")
+    assert "products" not in str(exact.summary())
+    assert str(exact.quantize(ROWS).summary()).splitlines()[-1].split() == ["products", "int8"]
+
+
+def test_a_report_of_values_of_an_ensemble():
+    net = regressor(precision="bfloat16", scale_targets=True, standardize=True)
+    model = cnn.Ensemble(net, n_members=2).fit(ROWS, 100 + 50 * VALUES, epochs=3, validation="folds")
+    assert model.precision_report_ == model.compare_precision(ROWS, 100 + 50 * VALUES)
+    assert model.precision_report_.rows == 300
+
+
+@pytest.mark.parametrize("make", [lambda net: net, lambda net: cnn.Ensemble(net, n_members=2)])
+def test_a_call_of_fit_that_fails_leaves_no_report(make):
+    def fail(net, epoch, history):
+        raise RuntimeError("stop")
+
+    given = {"epochs": 1, "validation_data": (ROWS, LABELS)}
+    model = make(classifier(precision="bfloat16")).fit(ROWS, LABELS, **given)
+    assert model.precision_report_.rows == 300
+    with pytest.raises(RuntimeError, match="stop"):
+        model.fit(ROWS, LABELS, **given, callbacks=[fail])
+    assert not hasattr(model, "precision_report_")

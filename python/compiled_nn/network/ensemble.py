@@ -109,6 +109,9 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing, Narrowin
         "learning_rate" and "val_loss" (and "val_score", if it is monitored), "epoch", "seconds" and "n_members".
     stop_reason_ : str or None
         Reason why fit ended, as for :class:`Network`.
+    precision_report_ : PrecisionReport
+        Comparison with float32 by the last fit, on all rows that a member validates, for the precision "bfloat16"; or
+        by :meth:`quantize`.
     classes_, n_features_, feature_names_in_, encoder_, mean_, scale_, target_mean_, target_scale_
         As for :class:`Network`; all members share them.
 

@@ -23,7 +23,7 @@ from ..training.targets import Targets, read_targets, read_validation_data, targ
 from ..training.trainer import Trainer, new_generator
 from ..training.validation import Validation
 from . import observing
-from .predicting import Predicting
+from .narrowing import Narrowing
 
 if TYPE_CHECKING:
     from cnn_core.stack import SharedWeights
@@ -51,7 +51,7 @@ class EnsembleData(NamedTuple):
     held_out: Validation | None
 
 
-class EnsemblePreparation(Predicting):
+class EnsemblePreparation(Narrowing):
     """Methods of an ensemble that prepare members and data for a call of fit."""
 
     _networks: tuple[Network, ...]

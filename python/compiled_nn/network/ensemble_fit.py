@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..training.plan import OnInterrupt
     from ..training.spread_epochs import Place
     from ..training.together import Monitored, Together
+    from ..training.validation import Validation
     from .ensemble_resuming import EnsembleResumption
 
 
@@ -240,6 +241,7 @@ class EnsembleFitting(EnsemblePreparation):
         source: loop.Source = together
         model: Any = self
         self._trained = {"rows": len(read.X)}
+        self._compare_held_out(None)
         place = None
         try:
             if engine is not None:
@@ -269,6 +271,7 @@ class EnsembleFitting(EnsemblePreparation):
                 place.spreading.close()
             together.release()
             self._weights_changed()
+        self._compare_held_out(_validated_rows(read))
 
     def _set_results(
         self, together: Together, read: EnsembleData, plan: EnsemblePlan, place: Place | None = None
@@ -329,3 +332,10 @@ class EnsembleFitting(EnsemblePreparation):
         stacks = {member.index: member.kept for member in members}
         refitted = tuple(each._replace(stack=stacks[each.place]) for each in self._kept)
         self._begin_with(_kept=refitted, _together=None)
+
+
+def _validated_rows(read: EnsembleData) -> Validation | None:
+    """Return the rows that at least one member validates."""
+    if read.held_out is None or read.masks is None:
+        return read.held_out
+    return read.held_out.part(np.flatnonzero(read.masks.any(axis=0)))

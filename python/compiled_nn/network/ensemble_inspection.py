@@ -30,6 +30,8 @@ class EnsembleInspection(EnsembleState):
     def summary(self) -> MembersSummary:
         """Return a table of the networks: layers, parameters, weight in the mean, temperature and best epoch.
 
+        The table has the precision of the products if it is narrow.
+
         Returns
         -------
         MembersSummary
@@ -55,7 +57,7 @@ class EnsembleInspection(EnsembleState):
             units = tuple(layer.units for layer in c.layers)
             found.append(MemberSummary(i, units, tuple(c.activation_names)))
         if not self._kept:
-            return MembersSummary(found)
+            return MembersSummary(found, self.precision_)
         return MembersSummary(
             [
                 replace(
@@ -66,7 +68,8 @@ class EnsembleInspection(EnsembleState):
                     best_epoch=member.best_epoch,
                 )
                 for member, weight in zip(self._kept, self._weights.tolist(), strict=True)
-            ]
+            ],
+            self.precision_,
         )
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:

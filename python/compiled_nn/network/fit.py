@@ -427,6 +427,7 @@ class Fitting(ShardedFitting):
         from ..training import loop  # imported here to keep `import compiled_nn` fast
 
         self._trained = run.n_rows(self.optimizer)
+        self._compare_held_out(None)
         if plan.averaging is not None:
             first, last = (
                 loop.Averaging(plan.averaging, run.trainer),

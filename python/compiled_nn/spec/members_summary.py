@@ -61,26 +61,32 @@ class MembersSummary:
     ----------
     members : sequence of MemberSummary
         Networks that predict; before fit, all networks.
+    precision : {"float32", "bfloat16", "int8"}, default "float32"
+        Precision of the products of predictions.
 
     Attributes
     ----------
     members : tuple of MemberSummary
         Networks that predict; before fit, all networks.
+    precision : str
+        Precision of the products of predictions, which the table has if it is narrow.
     n_parameters : int or None
         Number of weights, biases and gains of all of them; None before fit.
     """
 
-    def __init__(self, members: Sequence[MemberSummary]) -> None:
-        self.members = tuple(members)
+    def __init__(self, members: Sequence[MemberSummary], precision: str = "float32") -> None:
+        self.members, self.precision = tuple(members), precision
         numbers = [member.parameters for member in members]
         known = [number for number in numbers if number is not None]
         self.n_parameters = sum(known) if len(known) == len(numbers) else None
 
     def rows(self) -> list[list[str]]:
-        """Return the header, one row per network, and the row of totals, as text; unknown numbers are "?"."""
+        """Return the header, one row per network, and the rows of totals, as text; unknown numbers are "?"."""
         total = "?" if self.n_parameters is None else str(self.n_parameters)
-        last = ["total", "", "", total, "", "", ""]
-        return [list(_COLUMNS), *(member.cells() for member in self.members), last]
+        last = [["total", "", "", total, "", "", ""]]
+        if self.precision != "float32":
+            last.append(["products", "", "", self.precision, "", "", ""])
+        return [list(_COLUMNS), *(member.cells() for member in self.members), *last]
 
     def __str__(self) -> str:
         lines = self.rows()
