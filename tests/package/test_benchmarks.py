@@ -47,6 +47,17 @@ def test_records_begin_with_the_same_fields(benchmark, monkeypatch):
         assert '"created"' not in (BENCHMARKS / program).read_text(encoding="utf-8")
 
 
+def test_scores_of_precisions_on_tables(benchmark, monkeypatch, capsys):
+    program = benchmark("precision_tables")
+    monkeypatch.setattr(program, "TABLES", {"small": lambda: [a[:160] for a in program.made(2, True)]})
+    monkeypatch.setattr(sys, "argv", ["precision_tables.py", "--seeds", "2"])
+    program.main()
+    perceptron, tabular = capsys.readouterr().out.split("\n", 2)[2].strip().splitlines()
+    assert re.match(r"\| small \| MLPClassifier \| \d\d\.\d\d \| \S+ \(\S+ to \S+\) \| \S+ \(", perceptron)
+    assert tabular.startswith("| small | TabularClassifier |")
+    assert program.difference([[1.0, 2.0, 0.0], [1.0, 1.0, 0.5]], 1) == "+0.50 (+0.00 to +1.00)"
+
+
 def test_a_peer_does_not_get_settings_of_openblas(benchmark, monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
     monkeypatch.setenv("OPENBLAS_L2_SIZE", "1024")
