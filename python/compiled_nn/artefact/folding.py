@@ -6,7 +6,8 @@ Predicting a row then costs no more than without these operations:
 (b) Scaled inputs: (x - mean) / s W + b = x (W / s) + (b - mean / s W). The sum loses digits if a mean is large compared
     with s. Above the limits `_FARTHEST`, rows are scaled as in training instead; also if the first layer is normalised
     over the units of each row, because its b is added after that, and if they are clipped or have bins, which is not
-    linear.
+    linear. They are always scaled as in training if the products round their operands to bfloat16, where a year has
+    steps of 8.
 (c) Embeddings are linear: x E W = x (E W).
 (d) A temperature T: W / T and b / T.
 (e) Of the bins of a column, all but one are at an end, and what these add to the first layer is one row of a table:
@@ -38,7 +39,14 @@ _FARTHEST = {"float32": 1e-4, "float64": 1e-11}
 _EPSILON = 1e-5  # epsilon of the normalisation in the core
 
 
-def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False, own: bool = False) -> Layers:
+def folded(
+    layers: Layers,
+    temperature: float = 1.0,
+    *,
+    embedded: bool = False,
+    own: bool = False,
+    with_scaling: bool = True,
+) -> Layers:
     """Return layers that predict from unscaled rows.
 
     Parameters
@@ -51,6 +59,8 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False, 
         Whether the first layer is an embedding layer.
     own : bool, default False
         Whether the result is a copy in any case, which the caller narrows: see :mod:`compiled_nn.artefact.narrowing`.
+    with_scaling : bool, default True
+        Whether the scaling of the inputs is folded, where that is possible.
 
     Returns
     -------
@@ -72,7 +82,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False, 
         pairs = [(arithmetic.matmul(E, W).astype(W.dtype), b), *others]
         norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
-    if inputs is not None and norms[0] is None and not layers.clipped and not encoded:
+    if with_scaling and inputs is not None and norms[0] is None and not layers.clipped and not encoded:
         first = scaled(pairs[0], Statistics(*inputs), _FARTHEST[layers.dtype.name])
         if first is not None:
             pairs[0], inputs = first, None

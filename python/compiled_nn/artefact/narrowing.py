@@ -1,8 +1,8 @@
 """Narrow precisions of prediction: layers whose products use bfloat16, or int8 with the ranges of calibration rows.
 
-The layers are the folded ones, so that the scaling of X, embeddings and batch normalisation are part of the weights
-that are narrowed. For int8 the inputs of each layer have a range: one for each input of the first layer, and one for
-all inputs together of every other layer. The core computes scales and shifts from the ranges, see
+The layers are the folded ones, so that the scaling of X (for int8), embeddings and batch normalisation are part of the
+weights that are narrowed. For int8 the inputs of each layer have a range: one for each input of the first layer, and
+one for all inputs together of every other layer. The core computes scales and shifts from the ranges, see
 :mod:`cnn_core.layers`.
 """
 
@@ -52,7 +52,8 @@ def narrowed(
     `ranges` are those of int8. The result for "float32" has no narrow products, whatever those of `layers` are.
     """
     is_plain = precision == "float32" and layers.precision == precision
-    result = folded(layers, temperature, embedded=embedded, own=not is_plain)
+    with_scaling = precision != "bfloat16"
+    result = folded(layers, temperature, embedded=embedded, own=not is_plain, with_scaling=with_scaling)
     if ranges is not None:
         result.quantize(*(_for_core(end) for end in ranges))
     elif precision == "bfloat16":
