@@ -82,6 +82,7 @@ def test_onnx_computes_the_same_whole_numbers(runtime, tmp_path):
     assert verification(model)["bound"] == 0.01
 
 
+@pytest.mark.filterwarnings("ignore:int8 changes values")  # a column near 1000 hides the others from a norm
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("layers", LAYERS)
 def test_tables_in_onnx(runtime, layers, options):

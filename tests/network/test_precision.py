@@ -1,6 +1,7 @@
 """Narrow precisions: products of bfloat16, quantisation to int8, and the report of the loss of accuracy."""
 
 import copy
+import io
 import pickle
 
 import compiled_nn as cnn
@@ -122,6 +123,18 @@ def test_checkpoints_continue_with_the_same_bits(tmp_path):
     assert again.fingerprint() == whole.fingerprint() == first.fit(ROWS, LABELS, **how).fingerprint()
 
 
+@pytest.mark.parametrize("mean", [0, 20, 500])
+def test_scaled_columns_far_from_zero(mean):
+    rows = ROWS + np.float32(mean)
+    net = classifier(precision="bfloat16", standardize=True).fit(rows, LABELS, epochs=5)
+    report = net.compare_precision(rows, LABELS)
+    assert report.largest_difference < 0.02
+    assert (net.forward(rows)[0] == net.decision_function(rows)).all()  # as in training
+    assert (net.decision_function(rows[:1]) == net.decision_function(rows)[:1]).all()
+    model = cnn.Ensemble(classifier(precision="bfloat16", standardize=True), n_members=2)
+    assert model.fit(rows, LABELS, epochs=2).precision_report_.largest_difference < 0.02
+
+
 def test_validation_rows_fill_the_report():
     net = classifier(precision="bfloat16").fit(
         ROWS, LABELS, epochs=5, validation_data=(ROWS[:90], LABELS[:90])
@@ -217,6 +230,65 @@ def test_tables(name, precision):
     row = {column: [value] for column, value in zip(TABLE, (np.nan, "unknown", 1.0), strict=True)}
     assert abs(small.predict(row) - net.predict(row)) < 0.5
     assert (small.predict({k: TABLE[k][:5] for k in reversed(TABLE)}) == small.predict(TABLE)[:5]).all()
+
+
+def test_calibration_rows_without_ranges_are_named():
+    net = classifier().fit(ROWS, LABELS, epochs=1)
+    rows = ROWS.copy()
+    rows[:, 2] = rows[:, 5] = 0.5
+    with pytest.warns(cnn.CompiledNNWarning, match=r"2 columns, such as 'x2', do not have different values"):
+        small = net.quantize(rows)
+    assert (
+        small.predict_proba(rows) == small.predict_proba(np.column_stack([rows[:, :5], ROWS[:, 5]]))
+    ).all()
+    for few in (ROWS[:1], ROWS[[0, 0, 0]]):
+        with pytest.warns(cnn.CompiledNNWarning, match="No column of numbers has different values"):
+            net.quantize(few)
+    with pytest.warns(cnn.CompiledNNWarning, match="in the 1 calibration row, unlike"):
+        cnn.Ensemble(classifier(), n_members=2).fit(ROWS, LABELS, epochs=1).quantize(ROWS[:1])
+    constant = classifier().fit(rows, LABELS, epochs=1)
+    assert constant.quantize(rows).precision_ == "int8"  # these columns had one value in training, too
+    many = np.tile(ROWS, 10)  # columns that do not have separate ranges
+    wide = cnn.Network([cnn.Dense(3)], seed=0).fit(many, LABELS, epochs=1)
+    with pytest.warns(cnn.CompiledNNWarning, match="No column of numbers has different values"):
+        wide.quantize(many[:1])
+    digits = cnn.datasets.load_digits()
+    net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0).fit(
+        digits.X_train, digits.y_train, epochs=1
+    )
+    net.quantize(digits.X_train[:1])  # an image: one range for all pixels
+
+
+def test_constant_columns_of_tables_are_named():
+    net = cnn.Network([cnn.Dense(1)], loss="mse", categorical_features="auto", standardize=True, seed=0)
+    net.fit(TABLE, PRICE, epochs=1)
+    rows = {name: column[:50] for name, column in TABLE.items()} | {"age": np.full(50, 3.0)}
+    with pytest.warns(cnn.CompiledNNWarning, match=r"1 column, such as 'age', do not have different values"):
+        net.quantize(rows)
+
+
+@pytest.mark.parametrize("precision", ["int8", "bfloat16"])
+def test_large_losses_of_accuracy_are_warned_of(precision):
+    if precision == "bfloat16":
+        net, far = cnn.Network([cnn.Dense(3)], precision="bfloat16"), ROWS + 1000  # rounded to multiples of 4
+        W = rng.normal(size=(6, 3))
+        net.set_weights([(W, -1000 * W.sum(axis=0))])
+        how = {"epochs": 0, "warm_start": True, "validation_data": (far, LABELS)}
+        with pytest.warns(
+            cnn.CompiledNNWarning, match=r"bfloat16 changes .* % of the labels, of 300 rows: .* float32"
+        ):
+            net.fit(far, LABELS, **how)
+        return
+    outlier = ROWS.copy()
+    outlier[0] = 1e30
+    net = classifier().fit(ROWS, LABELS, epochs=1)
+    with pytest.warns(
+        cnn.CompiledNNWarning, match=r"int8 changes .* % of the labels, of 300 rows: .*calibration"
+    ):
+        net.quantize(outlier)
+    values = regressor(2).fit(ROWS, ROWS[:, :2], epochs=1)
+    with pytest.warns(cnn.CompiledNNWarning, match=r"int8 changes values by \S+ of their standard deviation"):
+        values.quantize(np.where(np.arange(300)[:, np.newaxis] == 0, 1e4, ROWS)).compare_precision(ROWS)
 
 
 def test_a_category_that_no_calibration_row_has():
@@ -429,6 +501,10 @@ def test_ensembles(combine):
     assert np.abs(small.predict_proba(ROWS) - model.predict_proba(ROWS)).max() > 0
     assert small.loss(ROWS, LABELS) == pytest.approx(model.loss(ROWS, LABELS), abs=0.02)
     assert repr(small) == f"{model!r}.quantize(...)"
+    with pytest.raises(RuntimeError, match="so save_checkpoint is refused"):
+        small.save_checkpoint(io.BytesIO())
+    with pytest.raises(RuntimeError, match="assignment of learning_rate_scale is refused"):
+        small.learning_rate_scale = 0.5
     again = pickle.loads(pickle.dumps(small))
     assert (again.predict_proba(ROWS) == small.predict_proba(ROWS)).all()
     with pytest.raises(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..common.errors import count
+from ..common.errors import CompiledNNWarning, count, warn
 from ..data import samples
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..data.samples import Samples
     from .narrowing import PredictionPrecision
     from .predictor import Predictor
+
+_FEWEST_EQUAL = 0.9  # share of equal labels below which there is a warning
+_MOST_OF_DEVIATION = 0.1  # mean difference of values above which there is one, in standard deviations
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +86,13 @@ class PrecisionReport:
 
 
 def compare(
-    narrow: Predictor, exact: Predictor, rows: Samples, y: Array | None = None, weights: Array | None = None
+    narrow: Predictor,
+    exact: Predictor,
+    rows: Samples,
+    y: Array | None = None,
+    weights: Array | None = None,
+    *,
+    warns: bool = False,
 ) -> PrecisionReport:
     """Compare two predictors of the same model.
 
@@ -97,28 +106,57 @@ def compare(
         Encoded y; values are in their own units.
     weights : ndarray (m,), optional
         Weight of each row, for the scores.
+    warns : bool, default False
+        Whether there is a warning if the predictions differ much.
     """
     both = narrow.of_encoded(), exact.of_encoded()
     classifies = narrow.outputs.loss.classifies
-    largest, total, n, equal = 0.0, 0.0, 0, 0
+    largest, equal, total, moments = 0.0, 0, np.zeros(1), np.zeros((2, 1))
     for part in samples.parts(rows, narrow.outputs.n_outputs):
         some = samples.between(rows, part.start, part.stop)
-        found, expected = (_outputs(each, some) for each in both)
+        found, expected = (_outputs(each, some).reshape(len(some), -1) for each in both)
         differences = np.abs(found - expected)
-        largest, total = max(largest, float(differences.max())), total + float(differences.sum())
-        n += differences.size
+        largest, total = max(largest, float(differences.max())), total + differences.sum(axis=0)
+        with np.errstate(over="ignore"):
+            moments = moments + np.stack([expected.sum(axis=0), (expected**2).sum(axis=0)])
         if classifies:
             same = np.equal(*(each.predict(some) for each in both)).reshape(len(differences), -1)
             equal += int(same.all(axis=1).sum())
-    scores = [None if y is None else each.score(rows, y, weights) for each in both]
-    return PrecisionReport(
+    means = total / len(rows)
+    report = PrecisionReport(
         narrow.precision,
         len(rows),
         "probabilities" if classifies else "values",
         largest,
-        total / n,
+        float(means.mean()),
         equal / len(rows) if classifies else None,
-        *scores,
+        *(None if y is None else each.score(rows, y, weights) for each in both),
+    )
+    if warns:
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, square = moments / len(rows)
+            deviations = np.sqrt(np.maximum(square - mean**2, 0))
+        _warn_of_differences(report, means, deviations)
+    return report
+
+
+def _warn_of_differences(report: PrecisionReport, differences: Array, deviations: Array) -> None:
+    """Warn if many labels differ, or the values of an output by much of their standard deviation."""
+    if report.equal_labels is not None:
+        if report.equal_labels >= _FEWEST_EQUAL:
+            return
+        what = f"{100 * (1 - report.equal_labels):.3g} % of the labels"
+    else:
+        varies = deviations > 0
+        ratio = float((differences[varies] / deviations[varies]).max(initial=0))
+        if ratio <= _MOST_OF_DEVIATION:
+            return
+        what = f"values by {ratio:.2g} of their standard deviation on average"
+    remedy = "Use more calibration rows, and standardize='robust_smooth_clip' for columns with a few very large numbers"
+    warn(
+        f"{report.precision} changes {what}, of {count(report.rows, 'row')}: see precision_report_."
+        f" {remedy if report.precision == 'int8' else 'Use float32'}.",
+        CompiledNNWarning,
     )
 
 

@@ -12,7 +12,7 @@ from ..artefact.kept_member import KeptMember, mean_predictor
 from ..artefact.outputs import Outputs
 from ..common import checks
 from ..common.errors import NotFittedError, suggest_keywords
-from ..common.exclusive import check_change, is_elsewhere, switching, training_of
+from ..common.exclusive import check_change, check_not_quantized, is_elsewhere, switching, training_of
 from ..data.arrays import Array
 from ..spec.configuration import PARAMETERS
 from ..spec.members import check_equal
@@ -214,6 +214,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing, Narrowin
     @learning_rate_scale.setter
     def learning_rate_scale(self, scale: float) -> None:
         checked = checks.real("Ensemble", "learning_rate_scale", scale, minimum=0)
+        check_not_quantized(self, "the assignment of learning_rate_scale", "Ensemble")
         if is_elsewhere(self):
             check_change(self, "the assignment of learning_rate_scale", "Ensemble")
         self._fitted()
@@ -425,7 +426,8 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing, Narrowin
 
         inputs = self._known_inputs()
         self._begin_with(
-            _kept=tuple(with_ranges(member, rows, inputs, self._n_threads) for member in self._kept)
+            _kept=tuple(with_ranges(member, rows, inputs, self._n_threads) for member in self._kept),
+            _together=None,
         )
 
     def _uncalibrated(self, X: Samples) -> Array:

@@ -13,7 +13,7 @@ from ..artefact.inputs import Inputs
 from ..artefact.kept_member import KeptMember
 from ..artefact.mean_layers import MeanLayers
 from ..common import checks
-from ..common.exclusive import is_elsewhere, stored, switching, training_of
+from ..common.exclusive import check_not_quantized, is_elsewhere, stored, switching, training_of
 from ..preprocessing.standardization import Statistics
 from ..training.history import new_history
 from ..training.member_states import layers_of, member_of, state_of
@@ -165,6 +165,7 @@ class EnsembleState(EnsembleFitting):
         from .ensemble_results import kept
 
         self._fitted()
+        check_not_quantized(self, "save_checkpoint", "Ensemble")
         together = self._together
         if is_elsewhere(self):
             raise RuntimeError(

@@ -125,6 +125,12 @@ class Narrowing(Comparing, Predicting):
             If X or y cannot be used, the dtype is not float32, a layer has more than 65,000 inputs, or the model is
             quantised already.
 
+        Warns
+        -----
+        CompiledNNWarning
+            If a column has one value in all calibration rows, but had several in training; or int8 changes more than a
+            tenth of the labels of these rows, or their values by more than a tenth of the standard deviation.
+
         See Also
         --------
         compare_precision : Loss of accuracy on other rows.
@@ -152,9 +158,12 @@ class Narrowing(Comparing, Predicting):
                 f"quantize is for a {self._noun} of dtype 'float32'; dtype is {self._configuration.dtype!r}. Create it"
                 " with dtype='float32'."
             )
+        from ..artefact import calibration_rows  # imported here to keep `import compiled_nn` fast
+
         rows, encoded, weights = self._read_labelled(X, y, sample_weight)
         other = deepcopy(self)
         other._measure_ranges(rows)
+        calibration_rows.check(rows, self._known_inputs())
         other._compare(rows, encoded, weights)
         return other
 
@@ -182,14 +191,16 @@ class Narrowing(Comparing, Predicting):
         rows, encoded, targets = self._labelled(X, y, sample_weight, scaled=False)
         return rows, encoded, weights_of(targets, encoded, sample_weight)
 
-    def _compared(self, rows: Samples, y: Array | None, weights: Array | None) -> PrecisionReport:
+    def _compared(
+        self, rows: Samples, y: Array | None, weights: Array | None, *, warns: bool = False
+    ) -> PrecisionReport:
         from ..artefact.precision_report import compare  # imported here to keep `import compiled_nn` fast
 
-        return compare(self._predicting(), self._predicting_in("float32"), rows, y, weights)
+        return compare(self._predicting(), self._predicting_in("float32"), rows, y, weights, warns=warns)
 
     def _compare(self, rows: Samples, y: Array | None, weights: Array | None) -> None:
-        """Set `precision_report_` from some rows."""
-        self.precision_report_ = self._compared(rows, y, weights)
+        """Set `precision_report_` from some rows, and warn if the precision changes much."""
+        self.precision_report_ = self._compared(rows, y, weights, warns=True)
 
     def _compare_held_out(self, held_out: Validation | None) -> None:
         """Set `precision_report_` from the validation rows of training with a narrow precision; without, remove it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...artefact import calibration_rows
 from ...common import checks
 from ...data.arrays import Array
 from ...files import replacing
@@ -68,6 +69,8 @@ def export(
     lines: list[str] = []
     if dtype == "int8":
         samples = predictor.inputs.read(rows_of)
+        if calibration is not None:
+            calibration_rows.check(samples, predictor.inputs)
         encoded, known = _encoded(plan, samples), description.ranges
         plan = quantized(plan, given_ranges(plan, known or predictor.measure_ranges(samples)))
         found = _answers(plan, *emulation.outputs_of(plan, *encoded))

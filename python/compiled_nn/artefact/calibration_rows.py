@@ -1,0 +1,54 @@
+"""Check of calibration rows: a column without a range loses its effect on the predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..common.errors import CompiledNNWarning, count, warn
+from .seen import HIGH, LOW, numeric
+
+if TYPE_CHECKING:
+    from ..data.samples import Samples
+    from .inputs import Inputs
+
+
+def check(rows: Samples, inputs: Inputs) -> None:
+    """Warn of columns of numbers that have one value in calibration rows, and had several in training.
+
+    Parameters
+    ----------
+    rows : ndarray or SparseRows (m, k)
+        Calibration rows, converted for the core.
+    inputs : Inputs
+        Description of the inputs. If it has no ranges of the columns, only columns without any range are found that are
+        all the columns.
+    """
+    given = inputs.new_seen()
+    given.add(rows)
+    found, trained = given.summary, None if inputs.seen is None else inputs.seen.summary
+    assert found is not None
+    constant = found.numbers[LOW] == found.numbers[HIGH]
+    if trained is not None:
+        constant &= trained.numbers[LOW] < trained.numbers[HIGH]
+    separate = len(constant) == (
+        inputs.n_features if inputs.encoder is None else len(numeric(inputs.encoder))
+    )
+    if not separate and len(rows) == 1 and inputs.shape is None:
+        constant[:] = True
+    if not constant.any() or (trained is None and not constant.all()):
+        return
+    if constant.all():
+        which = "No column of numbers has"
+    else:
+        places = (
+            range(inputs.n_features) if inputs.encoder is None else [i for i, _, _ in numeric(inputs.encoder)]
+        )
+        name = inputs.titles[places[int(np.flatnonzero(constant)[0])]]
+        which = f"{count(int(constant.sum()), 'column')}, such as {name!r}, do not have"
+    warn(
+        f"{which} different values in the {count(len(rows), 'calibration row')}, unlike in training: predictions of"
+        " int8 do not depend on such columns. Pass some hundred training rows.",
+        CompiledNNWarning,
+    )
