@@ -57,6 +57,25 @@ def test_quantize_models_of_tables(run, members):
     assert run("predict", "small.safetensors", "new.csv", "-o", "labels.csv")[0] == 0
 
 
+def test_the_copy_of_an_estimator_is_one(run):
+    flowers()
+    options = ["--target", "kind", "--epochs", "3", "--no-plot", "-q", "-o", "m.safetensors"]
+    assert run("train", "flowers.csv", *options)[0] == 0
+    assert run("quantize", "m.safetensors", "flowers.csv", "-o", "small.safetensors")[0] == 0
+    small, model = (cnn.TabularClassifier.load(f"{name}.safetensors") for name in ("small", "m"))
+    assert (small.precision_, model.precision_) == ("int8", "float32")
+    assert small.get_params() == model.get_params()
+    assert run("evaluate", "small.safetensors", "flowers.csv", "--part", "test")[0] == 0
+    assert "estimator     TabularClassifier" in run("info", "small.safetensors")[1]
+    data = cnn.datasets.load_digits()
+    perceptron = cnn.MLPClassifier(max_iter=2, random_state=0).fit(data.X_train, data.y_train)
+    perceptron.save("p.safetensors")
+    assert run("quantize", "p.safetensors", "digits", "-o", "small.safetensors", "--part", "train")[0] == 0
+    small = cnn.MLPClassifier.load("small.safetensors")
+    expected = perceptron.quantize(data.X_train)
+    assert (small.predict_proba(data.X_test) == expected.predict_proba(data.X_test)).all()
+
+
 def test_values(run):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))

@@ -236,21 +236,21 @@ def test_calibration_rows_without_ranges_are_named():
     net = classifier().fit(ROWS, LABELS, epochs=1)
     rows = ROWS.copy()
     rows[:, 2] = rows[:, 5] = 0.5
-    with pytest.warns(cnn.CompiledNNWarning, match=r"2 columns, such as 'x2', do not have different values"):
+    with pytest.warns(cnn.CompiledNNWarning, match=r"2 columns, such as 'x2', have one value"):
         small = net.quantize(rows)
     assert (
         small.predict_proba(rows) == small.predict_proba(np.column_stack([rows[:, :5], ROWS[:, 5]]))
     ).all()
     for few in (ROWS[:1], ROWS[[0, 0, 0]]):
-        with pytest.warns(cnn.CompiledNNWarning, match="No column of numbers has different values"):
+        with pytest.warns(cnn.CompiledNNWarning, match="Every column of numbers has one value"):
             net.quantize(few)
-    with pytest.warns(cnn.CompiledNNWarning, match="in the 1 calibration row, unlike"):
+    with pytest.warns(cnn.CompiledNNWarning, match="in 1 calibration row, but"):
         cnn.Ensemble(classifier(), n_members=2).fit(ROWS, LABELS, epochs=1).quantize(ROWS[:1])
     constant = classifier().fit(rows, LABELS, epochs=1)
     assert constant.quantize(rows).precision_ == "int8"  # these columns had one value in training, too
     many = np.tile(ROWS, 10)  # columns that do not have separate ranges
     wide = cnn.Network([cnn.Dense(3)], seed=0).fit(many, LABELS, epochs=1)
-    with pytest.warns(cnn.CompiledNNWarning, match="No column of numbers has different values"):
+    with pytest.warns(cnn.CompiledNNWarning, match="Every column of numbers has one value"):
         wide.quantize(many[:1])
     digits = cnn.datasets.load_digits()
     net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0).fit(
@@ -263,7 +263,7 @@ def test_constant_columns_of_tables_are_named():
     net = cnn.Network([cnn.Dense(1)], loss="mse", categorical_features="auto", standardize=True, seed=0)
     net.fit(TABLE, PRICE, epochs=1)
     rows = {name: column[:50] for name, column in TABLE.items()} | {"age": np.full(50, 3.0)}
-    with pytest.warns(cnn.CompiledNNWarning, match=r"1 column, such as 'age', do not have different values"):
+    with pytest.warns(cnn.CompiledNNWarning, match="Column 'age' has one value"):
         net.quantize(rows)
 
 

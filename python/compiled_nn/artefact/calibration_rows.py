@@ -40,15 +40,16 @@ def check(rows: Samples, inputs: Inputs) -> None:
     if not constant.any() or (trained is None and not constant.all()):
         return
     if constant.all():
-        which = "No column of numbers has"
+        which = "Every column of numbers has"
     else:
         places = (
             range(inputs.n_features) if inputs.encoder is None else [i for i, _, _ in numeric(inputs.encoder)]
         )
         name = inputs.titles[places[int(np.flatnonzero(constant)[0])]]
-        which = f"{count(int(constant.sum()), 'column')}, such as {name!r}, do not have"
+        n = int(constant.sum())
+        which = f"Column {name!r} has" if n == 1 else f"{n} columns, such as {name!r}, have"
     warn(
-        f"{which} different values in the {count(len(rows), 'calibration row')}, unlike in training: predictions of"
-        " int8 do not depend on such columns. Pass some hundred training rows.",
+        f"{which} one value in {count(len(rows), 'calibration row')}, but not in training: predictions of int8 do"
+        " not depend on such columns. Pass some hundred training rows.",
         CompiledNNWarning,
     )

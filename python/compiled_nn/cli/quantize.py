@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..common.text import printable
@@ -48,9 +48,10 @@ def run(options: Namespace) -> int:
     writers.refuse_input(options.output, options)
     net = inputs.load_network(options)
     rows, test = _parts(options, net)
-    narrow = net.quantize(rows.X, rows.y)
+    estimator = _estimator(options)
+    narrow = (net if estimator is None else estimator.network_).quantize(rows.X, rows.y)
     report = narrow.precision_report_ if test is None else narrow.compare_precision(test.X, test.y)
-    narrow.save(options.output)
+    (narrow if estimator is None else estimator._with_network(narrow)).save(options.output)
     compared = rows.part if test is None else test.part
     size = os.path.getsize(options.output)
     if options.json:
@@ -69,6 +70,19 @@ def run(options: Namespace) -> int:
     }
     Terminal(sys.stdout).print(*(f"{name:<12}{text}" for name, text in table.items() if text is not None))
     return 0
+
+
+def _estimator(options: Namespace) -> Any:
+    """Return the estimator of MODEL, so that the copy is one too; None if the file has a network or an ensemble."""
+    from .. import estimators
+    from ..network.loading import read_card
+
+    name = read_card(options.model)["estimator"]
+    if name not in estimators.__all__:
+        return None
+    estimator = getattr(estimators, name).load(options.model)
+    estimator.network_.n_threads = options.threads
+    return estimator
 
 
 def _parts(options: Namespace, net: Model) -> tuple[Part, Part | None]:
