@@ -54,7 +54,7 @@ cdef enum:
     GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
     FEWEST_ROWS = 4                 # but at least these; reading the weights takes as long as computing so many
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
-    SMALL_WORK = 8192               # bytes of workspace on the C stack
+    SMALL_WORK = 16384              # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
     LOW_SPEED = 4                   # products of low precision take at most 1 / this of the time, about
     PINNED_WORK = 1000000           # multiplications next to which the time of `pinned` does not count

@@ -111,8 +111,8 @@ cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) no
     """Rows of a product to finish before the next rows, in whole tiles: see (c) where the other factor stays in the
     cache; else all."""
     cdef Py_ssize_t height = tile_height(m, vectors_of(n)), rows
-    if k * n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
-        return m
+    if m <= height or k * n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
+        return m                    # a division takes as long as a small product
     rows = GROUP_BYTES // ((n + k) * <Py_ssize_t>sizeof(real))
     return min(m, max(height, rows // height * height))
 

@@ -437,10 +437,16 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
 cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
     """Whether x[m, k] has neither NaN nor infinity; 0 times either of them is NaN."""
     cdef Py_ssize_t _, j
-    cdef vec zero = v_set1(0)
+    cdef vec zero = v_set1(0), one = zero, two = zero, three = zero     # one sum would wait for each addition
     cdef real total = 0
     for _ in range(m):
         j = 0
+        while j + 4*LANES <= k:
+            zero = zero + v_load(x + j) * <real>0.0
+            one = one + v_load(x + j + LANES) * <real>0.0
+            two = two + v_load(x + j + 2*LANES) * <real>0.0
+            three = three + v_load(x + j + 3*LANES) * <real>0.0
+            j += 4*LANES
         while j + LANES <= k:
             zero = zero + v_load(x + j) * <real>0.0
             j += LANES
@@ -448,7 +454,7 @@ cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) n
             total = total + x[j] * <real>0.0
             j += 1
         x += ldx
-    return total == 0 and v_is_zero(zero)
+    return total == 0 and v_is_zero((zero + one) + (two + three))
 
 
 cdef inline bint are_finite(Py_ssize_t m, Py_ssize_t vectors, const real *a, Py_ssize_t ld) noexcept nogil:

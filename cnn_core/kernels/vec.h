@@ -162,10 +162,18 @@ INL vec v_first(int n, vec a) {
 INL vec v_abs(vec x) { return v_real(v_bits(x) & ~SIGN); }
 INL vec v_copysign(vec x, vec sign) { return v_real((v_bits(x) & ~SIGN) | (v_bits(sign) & SIGN)); }
 INL int v_is_zero(vec a) {
+#if defined(VECTORS) && defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)a, (__m512i)~SIGN) == 0;
+#elif defined(VECTORS) && defined(__AVX__)
+  return _mm256_testz_si256((__m256i)a, (__m256i)~SIGN);
+#elif defined(VECTORS) && defined(__SSE4_1__)
+  return _mm_testz_si128((__m128i)a, (__m128i)~SIGN);
+#else
   ireal lanes[LANES], any = 0;
   v_store((real *)lanes, v_abs(a));
   for (int i = 0; i < LANES; i++) any |= lanes[i];
   return any == 0;
+#endif
 }
 INL vec v_div(vec a, vec b) { return a / b; }
 

@@ -33,6 +33,9 @@ INL ivec w_set1(const void *p) {
 }
 INL ivec w_zero(void) { return (ivec){0}; }
 INL vec w_to_real(ivec w) { return CONVERT(w, vec); }
+/* The first and the second bfloat16 of each word. */
+INL vec w_first(ivec w) { return v_real((ivec)((uvec)w << 16)); }
+INL vec w_second(ivec w) { return v_real((ivec)((uvec)w & (0xffff0000u - (uvec){0}))); }
 
 /* The first n numbers at p, n >= 0, zeros in the other lanes; nothing behind them is read. */
 INL vec v_load_first(const real *p, Py_ssize_t n) {
@@ -114,9 +117,8 @@ INL vec dot_bfloat16(vec sum, ivec a, ivec b) {
 #ifdef __AVX512BF16__
   return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #else
-  uvec high = 0xffff0000u - (uvec){0};
-  sum = sum + v_real((ivec)((uvec)a & high)) * v_real((ivec)((uvec)b & high));
-  return sum + v_real((ivec)((uvec)a << 16)) * v_real((ivec)((uvec)b << 16));
+  sum = sum + w_second(a) * w_second(b);
+  return sum + w_first(a) * w_first(b);
 #endif
 }
 

@@ -18,8 +18,8 @@ from cnn_core.kernels.vec cimport (
     v_store, vec)
 from cnn_core.low_precision.operations cimport (
     NO_ROW, PANELS, PANELS_OF_ONE, PARTS, ROWS, TILES, dot_bfloat16, dot_int8, store_quantized, t_configure, t_dot,
-    t_load, t_release, t_store, t_zero, v_load_first, w_load, w_pairs, w_real, w_row, w_set1, w_store, w_to_real,
-    w_zero)
+    t_load, t_release, t_store, t_zero, v_load_first, w_first, w_load, w_pairs, w_real, w_row, w_second, w_set1,
+    w_store, w_to_real, w_zero)
 
 include "conversions.pyx"
 include "products.pyx"

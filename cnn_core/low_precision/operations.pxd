@@ -15,6 +15,8 @@ cdef extern from "low_precision.h" nogil:
     ivec w_zero() noexcept
     vec w_real(ivec) noexcept               # the same bits
     vec w_to_real(ivec) noexcept            # the same numbers
+    vec w_first(ivec) noexcept              # the first bfloat16 of each word
+    vec w_second(ivec) noexcept
     vec v_load_first(const real *, Py_ssize_t n) noexcept
     ivec w_pairs(vec first, vec second) noexcept
     ivec w_row(vec low, vec high) noexcept

@@ -81,6 +81,9 @@ cdef inline void product(const int kind, Py_ssize_t m, Py_ssize_t n, Factors f) 
         if m == 1 and n > 16*(PANELS_OF_ONE - 1):       # fewer sums would wait for each other
             panels = PANELS_OF_ONE
             tile(kind, 1, PANELS_OF_ONE, &f)
+        elif m == 1 and PANELS_OF_ONE == 8 and n > 48:
+            panels = 4
+            tile(kind, 1, 4, &f)
         elif n > 16*(PANELS - 1):
             panels = PANELS
             tile_column(kind, PANELS, m, f)

@@ -147,6 +147,16 @@ def test_a_row_has_the_bits_of_the_row_in_a_batch(kernels, rng, n, k):
         assert (apart == together).all()
 
 
+def test_a_row_of_large_and_subnormal_sums_has_the_bits_of_the_row_in_a_batch(kernels, rng):
+    x, b = normal(rng, 70, 60), normal(rng, 60, 64)
+    x *= 10.0 ** rng.uniform(-22, 19, size=x.shape)
+    b *= 10.0 ** rng.uniform(-18, 19, size=b.shape)
+    x[:20] *= np.float32(1e-18)  # the largest products of these rows are hardly normal numbers
+    together = kernels.matmul(x, b)
+    apart = np.concatenate([kernels.matmul(x[i : i + 1], b) for i in range(70)])
+    np.testing.assert_array_equal(apart, together)
+
+
 def test_k_may_be_cut_at_multiples_of_32(kernels, rng):
     x, b = normal(rng, 20, 300), normal(rng, 300, 40)
     total = None
