@@ -61,6 +61,7 @@ cdef struct UnitsOfY:
 cdef class Units:
     cdef UnitsOfY of_y
     cdef int type_number
+    cdef bint as_vector
     cdef Py_ssize_t count
     cdef cnp.ndarray factors
     cdef cnp.ndarray shifts

@@ -13,7 +13,12 @@ _Activation: TypeAlias = str | tuple[_Function, _Function]
 
 class Units:
     def __new__(
-        cls, dtype: DTypeLike, factor: ArrayLike | None = None, shift: ArrayLike | None = None
+        cls,
+        dtype: DTypeLike,
+        factor: ArrayLike | None = None,
+        shift: ArrayLike | None = None,
+        *,
+        as_vector: bool = False,
     ) -> Self: ...
 
 class Layers:

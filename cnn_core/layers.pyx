@@ -1059,7 +1059,7 @@ cdef class Layers:
 
         Returns
         -------
-        ndarray (m, n), or None
+        ndarray (m, n), or (m,) for `Units` with `as_vector`, or None
             None if `forward` would refuse X, or X has no rows, or X or the output has a number that is not finite.
             `out` may then have been written to.
 
@@ -1155,7 +1155,7 @@ cdef class Layers:
             raise ValueError(f"units are of {units.count} outputs; the network has {n}")
         shape[0], shape[1] = m, n
         if out is None:
-            return cnp.PyArray_EMPTY(2, shape, units.type_number, 0)
+            return cnp.PyArray_EMPTY(1 if units.as_vector and n == 1 else 2, shape, units.type_number, 0)
         fits = cnp.PyArray_NDIM(out) == 2 and cnp.PyArray_DIM(out, 1) == n or cnp.PyArray_NDIM(out) == 1 and n == 1
         if (not fits or cnp.PyArray_DIM(out, 0) != m or not cnp.PyArray_ISCARRAY(out)
                 or cnp.PyArray_TYPE(out) not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)):

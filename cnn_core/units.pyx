@@ -9,6 +9,8 @@ cdef class Units:
         Type of a new output array.
     factor, shift : array-like (n,), optional
         Output z becomes z * factor + shift, computed in float64, before it is rounded to the type of the array.
+    as_vector : bool
+        Whether a new output array of a network with one output is a vector (m,).
 
     Raises
     ------
@@ -26,14 +28,14 @@ cdef class Units:
     array([[607.]])
     """
 
-    def __cinit__(self, dtype, factor=None, shift=None):
+    def __cinit__(self, dtype, factor=None, shift=None, *, bint as_vector=False):
         numbers = np.dtype(dtype)
         if numbers != np.float32 and numbers != np.float64:
             raise ValueError(f"dtype is {numbers}; it must be float32 or float64")
         if (factor is None) != (shift is None):
             raise ValueError("factor and shift are given together, or neither")
         self.type_number = cnp.NPY_FLOAT64 if numbers == np.float64 else cnp.NPY_FLOAT32
-        self.count = -1
+        self.count, self.as_vector = -1, as_vector
         if factor is not None:
             self.factors = np.array(factor, np.float64, order="C", ndmin=1)
             self.shifts = np.array(shift, np.float64, order="C", ndmin=1)

@@ -158,6 +158,23 @@ def test_units(dtype):
     assert np.array_equal(found, (total * [2.0, 3.0] + [1e6, -1.0]).astype(dtype))
 
 
+@pytest.mark.parametrize(
+    "units", [Units("float64", as_vector=True), Units("float32", [2.0], [5.0], as_vector=True)]
+)
+def test_vectors_in_units(units):
+    """A new array of one output per row is a vector; one that is passed keeps its shape."""
+    layers = networks("identity", n_outputs=1)
+    for one in (layers[0], MeanOfLayers(layers, WEIGHTS)):
+        column = np.empty((7, 1), np.float32)
+        assert one.try_forward(rows(7), column, LINKED, 1.0, 1, units) is column
+        found = one.try_forward(rows(7), None, LINKED, 1.0, 1, units)
+        assert found.shape == (7,)
+        np.testing.assert_array_equal(found.astype(column.dtype), column[:, 0])
+    several = networks("identity", n_outputs=2)[0]
+    units = Units("float64", as_vector=True)
+    assert several.try_forward(rows(7), None, LINKED, 1.0, 1, units).shape == (7, 2)
+
+
 def test_rows_that_cannot_be_read_or_are_not_finite():
     together = MeanOfLayers(networks("softmax"), WEIGHTS)
     X = rows(500)

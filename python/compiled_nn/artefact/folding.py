@@ -151,11 +151,11 @@ def mean_of(layers: Sequence[Layers], weights: Sequence[float]) -> MeanOfLayers 
     return MeanOfLayers(layers, weights) if not is_narrow and MeanOfLayers.fits(layers) else None
 
 
-def units(outputs: Outputs, dtype: str) -> Units:
+def units(outputs: Outputs, dtype: str, *, as_vector: bool = False) -> Units:
     """Return the units of the outputs of a network that predicts values, for predictions of this dtype."""
     if outputs.scaling is None:
-        return Units(dtype)
-    return Units(dtype, *outputs.loss.in_units(*outputs.scaling))
+        return Units(dtype, as_vector=as_vector)
+    return Units(dtype, *outputs.loss.in_units(*outputs.scaling), as_vector=as_vector)
 
 
 def unscaled(pair: Pair, factor: Array, shift: Array) -> Pair:

@@ -53,6 +53,8 @@ class Predictor(Immutable):
         Whether each output is a value.
     units, exact : cnn_core.layers.Units or None
         Units of predicted values, in the dtype of y and in float64; None for classes.
+    vector : cnn_core.layers.Units or None
+        The same as `units` for a vector of values; None if the outputs of the core are not those of :meth:`predict`.
     precision : {"float32", "bfloat16", "int8"}
         Precision of the products; of no effect for a network of float64.
     ranges : tuple of Ranges
@@ -71,6 +73,7 @@ class Predictor(Immutable):
     one_each: bool
     units: Units | None
     exact: Units | None
+    vector: Units | None
     precision: PredictionPrecision
     ranges: tuple[Ranges, ...]
 
@@ -97,6 +100,10 @@ class Predictor(Immutable):
         if embedded is not None:
             temperature = outputs.calibration.temperature
             folded_layers = narrowed(cast("Layers", layers), temperature, embedded, precision, *ranges)
+        largest = refusals.largest_exp(inputs.dtype) if layers.activations[-1] == "exp" else None
+        one_each = not loss.classifies and loss.n_columns(outputs.n_outputs) == outputs.n_outputs
+        of_y = None if loss.classifies else (outputs.dtype or inputs.dtype)
+        is_vector = one_each and outputs.n_outputs == 1 and largest is None and not hasattr(layers, "layers")
         self._set(
             inputs=inputs,
             layers=folded_layers,
@@ -105,11 +112,12 @@ class Predictor(Immutable):
             direct=folded_layers if inputs.encoder is None else None,
             probabilities=probabilities,
             scale=inputs.scale,
-            largest=refusals.largest_exp(inputs.dtype) if layers.activations[-1] == "exp" else None,
+            largest=largest,
             few=samples.TOGETHER // outputs.n_outputs,
-            one_each=not loss.classifies and loss.n_columns(outputs.n_outputs) == outputs.n_outputs,
-            units=None if loss.classifies else units(outputs, outputs.dtype or inputs.dtype),
-            exact=None if loss.classifies else units(outputs, "float64"),
+            one_each=one_each,
+            units=None if of_y is None else units(outputs, of_y),
+            exact=None if of_y is None else units(outputs, "float64"),
+            vector=units(outputs, of_y, as_vector=True) if is_vector and of_y is not None else None,
             precision=precision,
             ranges=ranges,
         )
@@ -190,6 +198,11 @@ class Predictor(Immutable):
             if out is None and type(X) is np.ndarray and X.size <= self.few:
                 return self.outputs.targets.decode(self.forward(X))
             return self._labels(X, out)
+        if self.vector is not None and self.direct is not None and out is None:
+            # A column of the outputs would take longer than a small network.
+            values = self.direct.try_forward(X, None, LINKED, self.scale, self.n_threads, self.vector)
+            if values is not None:
+                return values
         values = self.forward(X) if out is None and self.one_each else self.values(X, out)
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and out is None else values
 

