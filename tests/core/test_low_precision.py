@@ -249,3 +249,48 @@ def test_quantized_ties_are_rounded_to_even(kernels):
     x = np.arange(-3, 513, dtype=np.float32)[None] / 2
     result = kernels.quantized(x, 1.0, 0.0)
     assert (result[0, : x.size] == np.clip(np.rint(x[0]), 0, 255)).all()
+
+
+REFUSING = """
+import ctypes, struct, sys
+
+# A filter of system calls: arch_prctl(ARCH_REQ_XCOMP_PERM) returns EPERM, everything else is allowed.
+program = ((0x20, 0, 0, 0), (0x15, 0, 3, 158), (0x20, 0, 0, 16), (0x15, 0, 1, 0x1023))
+program += ((0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000))
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+
+class Filter(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(Filter(6, ctypes.addressof(code))), 0, 0):
+    sys.exit("no filters")
+
+import numpy as np
+
+import cnn_core
+from cnn_core.cpu import permit_tiles
+from cnn_core.layers import Layers
+
+before = cnn_core.low_precision
+layers = Layers((40, 7), ("identity",), precision="bfloat16")
+W, b = layers.views()[0]
+W[...], b[...] = np.arange(280).reshape(40, 7) % 3 - 1, 1
+X = np.arange(200.0).reshape(5, 40) % 5
+assert (layers.forward(X) == X @ W + b).all()
+layers.quantize([np.zeros(40)], [np.full(40, 4.0)])
+assert abs(layers.forward(X) - X @ W - b).max() < 0.1
+print(before, cnn_core.low_precision, permit_tiles())
+"""
+
+
+@pytest.mark.skipif("x86_amx" not in cnn_core.available_low_precision(), reason="the processor has no AMX")
+@pytest.mark.parametrize("chosen", [None, "x86_amx"])
+def test_without_permission_for_tiles_the_next_set_is_used(environment, chosen):
+    environment = {name: value for name, value in environment.items() if not name.startswith("CNN_CORE_")}
+    environment |= {"CNN_CORE_LOW_PRECISION": chosen} if chosen else {}
+    done = subprocess.run([sys.executable, "-c", REFUSING], env=environment, capture_output=True, text=True)
+    if "no filters" in done.stderr:
+        pytest.skip("the system allows no filters of system calls")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["x86_amx", cnn_core.available_low_precision()[1], "False"]
