@@ -224,3 +224,10 @@ def test_the_hub_names_the_precision(tmp_path):
         assert (loaded.predict_proba(X) == model.predict_proba(X)).all()
     classifier().save_pretrained(tmp_path / "plain")
     assert "precision" not in json.loads((tmp_path / "plain" / "config.json").read_text())
+
+
+def test_c_warns_of_calibration_rows_without_ranges(tmp_path):
+    with pytest.warns(
+        cnn.CompiledNNWarning, match="Every column of numbers has one value in 1 calibration row"
+    ):
+        classifier().to_c(tmp_path / "small.c", dtype="int8", calibration_data=X[:1])

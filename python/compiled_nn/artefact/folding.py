@@ -7,7 +7,7 @@ Predicting a row then costs no more than without these operations:
     with s. Above the limits `_FARTHEST`, rows are scaled as in training instead; also if the first layer is normalised
     over the units of each row, because its b is added after that, and if they are clipped or have bins, which is not
     linear. They are always scaled as in training if the products round their operands to bfloat16, where a year has
-    steps of 8.
+    steps of 8; a prediction of many rows then takes 8 to 20 % longer.
 (c) Embeddings are linear: x E W = x (E W).
 (d) A temperature T: W / T and b / T.
 (e) Of the bins of a column, all but one are at an end, and what these add to the first layer is one row of a table:

@@ -155,8 +155,8 @@ class Narrowing(Comparing, Predicting):
             )
         if self._configuration.dtype != "float32":
             raise ValueError(
-                f"quantize is for a {self._noun} of dtype 'float32'; dtype is {self._configuration.dtype!r}. Create it"
-                " with dtype='float32'."
+                f"quantize needs dtype 'float32'; dtype is {self._configuration.dtype!r}. Create the {self._noun} with"
+                " dtype='float32'."
             )
         from ..artefact import calibration_rows  # imported here to keep `import compiled_nn` fast
 
