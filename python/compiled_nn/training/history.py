@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..data.arrays import Array
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ..common.protocols import History
 
 _COLUMNS = ("epoch", "loss", "penalty", "learning_rate", "seconds")
@@ -29,14 +31,14 @@ def keep_last(history: History, n_epochs: int) -> None:
         del column[:-n_epochs]
 
 
-def append_epochs(history: History, columns: dict[str, list[Any]]) -> None:
+def append_epochs(history: History, columns: Mapping[str, Sequence[Any]]) -> None:
     """Append the epochs in `columns` to `history`; epochs for which a column has no value get NaN."""
     epochs, more = len(history["epoch"]), len(columns["epoch"])
     for name in columns:
         if name not in history:
             history[name] = [math.nan] * epochs
     for name, column in history.items():
-        column.extend(columns.get(name, [math.nan] * more))
+        column.extend(columns[name] if name in columns else [math.nan] * more)
 
 
 def compact_column(values: Array) -> list[Any]:

@@ -248,8 +248,7 @@ class _Epochs:
                     if perf_counter() < plan.deadline:  # it comes from a metric
                         raise
                     columns, ended = {name: [] for name in columns}, 0
-            columns["epoch"] = list(range(self.epoch + 1, self.epoch + 1 + ended))
-            append_epochs(history, columns)
+            append_epochs(history, {**columns, "epoch": range(self.epoch + 1, self.epoch + 1 + ended)})
             self.epoch += ended
             if divergence is not None:
                 raise divergence.error(f"Epoch {self.epoch + 1}", self.configuration)
