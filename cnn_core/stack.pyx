@@ -636,7 +636,7 @@ cdef class Stack(Layers):
         if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > serial_flops(self)
                 and self.net.call == NULL):
             size = acquire_threads(threads, False)
-        run.pool = get_pool()
+        run.pool, run.threads = get_pool(), size
         if size > 1 and not self.has_barriers():
             run.divide = divide
             run_share(run, 0, size)
@@ -1155,7 +1155,7 @@ cdef class Stack(Layers):
                 leave_slice(self)
             if end_of_run(run, &poll):
                 break
-            run.is_packed = self.is_low and on_step is None and not calls_python    # nobody else writes parameters
+            run.is_packed = run.renews_copies and on_step is None and not calls_python    # only steps write parameters
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if on_step is not None:

@@ -207,7 +207,8 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     void **inverse
     void **skip_gradient
     const LowPrecision *low_precision   # copies of W, and of W transposed; NULL: products are of the reals
-    bint is_packed          # these copies are those of the parameters
+    bint is_packed          # these copies, or those in `wt`, are those of the parameters
+    bint renews_copies      # the steps of the last passes have updated the copies
     void **packed_dz        # for each layer: dZ of the chunk's rows in panels of `dz_panel` bytes; NULL: not needed
     Py_ssize_t dz_panel
     char *operands          # `operands_size` bytes for each thread, for rows in low precision
@@ -228,6 +229,7 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     wait_fn wait
     divide_fn divide        # NULL: each thread of a region runs the whole pass, with barriers: see `divided`
     void *pool
+    int threads             # that share the work; 0 and 1: one
     bint failed             # a user's function has set an exception: the pass ends
     poll_fn poll            # NULL: no batch is long enough to be polled
     void *poller

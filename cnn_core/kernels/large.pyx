@@ -23,7 +23,7 @@ from cnn_core.kernels.tiles cimport Operands, panel_vectors, tile_height
 from cnn_core.kernels.vec cimport GROUP, LANES, PREFETCH, real
 from cnn_core.types cimport (
     GRADIENT_ONLY, LARGE_BLOCK, LARGE_INPUTS, LARGE_ROWS, LARGE_STRIDE, NO_NORM, ROW_GROUP, Layer, Part, Run, is_large)
-# from dense.pyx: product_panel, take_step
+# from dense.pyx: product_before_step, product_panel, take_step
 # from gemm.pyx: FEW_ROWS
 # from gemm_packing.pyx: copy, pack_panel, transpose
 
@@ -171,8 +171,13 @@ cdef void gradient_rows(Run *run, const Layer *layer, Py_ssize_t first, Py_ssize
     o.c, o.ldc = g, layer.ld
     if passing:
         o.c, o.ldc = scratch, vectors*LANES
-        prefetch_block(rows, vectors, <const real *>run.parameters + offset, layer.ld)
-    multiply_panels(rows, m, vectors, tile_height(ROW_GROUP, 6), o)
+    if passing and run.threads > 1:
+        product_before_step(rows, vectors, m, tile_height(ROW_GROUP, 6), o, True,
+                            <const real *>run.parameters + offset, layer.ld)
+    else:
+        if passing:
+            prefetch_block(rows, vectors, <const real *>run.parameters + offset, layer.ld)
+        multiply_panels(rows, m, vectors, tile_height(ROW_GROUP, 6), o)
     if last_chunk:
         take_step(run, offset, rows, vectors*LANES, layer.ld, True, o.c, o.ldc)
 

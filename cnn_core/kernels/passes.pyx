@@ -188,9 +188,9 @@ cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_s
                 weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
             if run.wt[index] != NULL and last_chunk and run.step.method != GRADIENT_ONLY:
                 copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
-        if layer.b >= 0 and rank == size - 1:
+        if layer.b >= 0 and rank == 0:
             bias_gradient(run, index, row, m, first_chunk, last_chunk)
-        if layer.g >= 0 and rank == size - 1:
+        if layer.g >= 0 and rank == 0:
             gain_gradient(run, index, row, m, first_chunk, last_chunk)
         index -= 1
 
@@ -407,6 +407,8 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             start += run.batch
             step += 1
             taken += weight > 0
+    if rank == 0:
+        run.renews_copies = not tiny
     restore_fp(saved)
 
 

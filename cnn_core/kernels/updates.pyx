@@ -198,9 +198,9 @@ cdef void update_share(void *argument, int rank, int size) noexcept nogil:
         else:
             update_rows(run, &step, factor, layer.w + first*layer.ld, last - first, n, layer.ld, True)
         renew_copies(run, i, rank, size)
-        if layer.b >= 0 and rank == size - 1:
+        if layer.b >= 0 and rank == 0:
             update_rows(run, &step, factor, layer.b, 1, n, layer.ld, False)
-        if layer.g >= 0 and rank == size - 1:
+        if layer.g >= 0 and rank == 0:
             update_rows(run, &step, factor, layer.g, 1, n, layer.ld, False)
     restore_fp(saved)
 

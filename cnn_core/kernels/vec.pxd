@@ -15,6 +15,7 @@ cdef extern from "vec.h" nogil:
     real ROUNDING
     const real *ZEROS                       # eight vectors
     void PREFETCH(const void *) noexcept
+    void PREFETCH_WRITE(const void *) noexcept          # of a cache line that is written next
     vec v_load(const real *) noexcept
     void v_store(real *, vec) noexcept
     vec v_set1(real) noexcept

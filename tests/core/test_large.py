@@ -61,6 +61,20 @@ def test_bits_are_independent_of_threads(rng, dtype, m):
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
 
 
+@pytest.mark.parametrize("sizes", [(5003, 60, 2), (13, 521, 530)], ids=str)
+def test_bits_of_panels_and_rows_that_are_not_whole(rng, dtype, sizes):
+    """Panels of fewer than three vectors at the end, and a last block of few rows of W, for each thread."""
+    case = networks.draw(rng, sizes, "relu", "mse", m=70, dtype=dtype)
+    results = []
+    for n_threads in (1, 2, 3):
+        stack = networks.stack_of(case.network, case.activations, dtype)
+        stack.set_optimizer("adam")
+        objective = Objective(case.loss, n_threads=n_threads)
+        stack.train(case.X, case.y, objective, np.arange(70)[::-1].copy(), np.full(2, 0.01), batch_size=35)
+        results.append(stack.parameters.tobytes())
+    assert results[0] == results[1] == results[2]
+
+
 def test_panels_give_the_bits_of_weights_in_place(rng, dtype):
     case = networks.draw(rng, SHAPES[2], "tanh", "mse", m=130, dtype=dtype)
     outputs, _ = case.stack.record(case.X)

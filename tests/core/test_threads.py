@@ -4,13 +4,14 @@ import os
 import sys
 import threading
 import time
+from itertools import pairwise
 
 import networks
 import numpy as np
 import pytest
 
 import cnn_core.threads as threads
-from cnn_core.stack import Objective
+from cnn_core.stack import Objective, Stack
 
 # From a network far too small to share to one where every phase of a step is shared.
 SIZES = [(2, 3, 1), (30, 17, 3), (784, 128, 10), (64, 300, 300, 10), (3000, 5)]
@@ -42,6 +43,64 @@ def test_any_number_of_threads_gives_the_same_bits(dtype, sizes, optimizer):
     for n_threads in (2, 3):
         assert trained_bits(sizes, optimizer, dtype, n_threads) == single
     assert trained_bits(sizes, optimizer, dtype, 1) == single
+
+
+# Fewer inputs or units than vectors, tiles and threads, on either side of a layer that threads share.
+EDGES = [(3, 1100, 17, 1), (700, 15, 33, 2), (33, 700, 1, 400, 3)]
+
+
+@pytest.mark.parametrize("sizes", EDGES, ids=str)
+@pytest.mark.parametrize("norms", [None, "batch"])
+def test_edges_of_layers_have_the_same_bits(rng, dtype, sizes, norms):
+    m, X, results = 260, rng.standard_normal((260, sizes[0])).astype(dtype), []
+    y = rng.standard_normal((m, sizes[-1])).astype(dtype)
+    weights = [rng.standard_normal(shape) / 10 for shape in pairwise(sizes)]
+    for n_threads in (1, 2, 3):
+        kinds = None if norms is None else (*[norms] * (len(sizes) - 2), None)
+        stack = Stack(sizes, (*["relu"] * (len(sizes) - 2), "identity"), dtype=dtype, norms=kinds)
+        for views, W in zip(stack.views(), weights, strict=True):
+            views[0][:] = W
+        stack.set_optimizer("adam")
+        objective = Objective("mse", l2=0.01, n_threads=n_threads)
+        losses = stack.train(X, y, objective, np.arange(m)[::-1].copy(), np.full(2, 0.01), batch_size=130)
+        results.append((losses, stack.parameters.tobytes()))
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("sizes", [(300, 600, 300, 10), (784, 100, 10)], ids=str)
+def test_a_call_of_many_parts_has_the_bits_of_many_calls(rng, dtype, sizes, n_threads):
+    """The second copies of W are made once for each call, and each step keeps them up to date."""
+    case = networks.draw(rng, sizes, m=600, dtype=dtype)
+    objective, results = Objective(case.loss, n_threads=n_threads), []
+    for calls in (1, 6):
+        stack = networks.stack_of(case.network, case.activations, dtype)
+        stack.set_optimizer("adam")
+        rates = np.full(12 // calls, 0.01)
+        for _ in range(calls):
+            stack.train_epochs(case.X, case.y, objective, None, rates, epochs=6 // calls, batch_size=300)
+        results.append(stack.parameters.tobytes())
+    assert results[0] == results[1]
+
+
+def test_a_step_uses_parameters_that_a_function_has_assigned(rng, dtype, n_threads):
+    """Also their second copy."""
+    case = networks.draw(rng, (20, 300, 60, 3), m=300, dtype=dtype)
+    objective, results = Objective(case.loss, n_threads=n_threads), []
+
+    def assign(_batch, _loss):
+        stack.views()[1][0][:] *= 0.5
+
+    for calls in (1, 3):
+        stack = networks.stack_of(case.network, case.activations, dtype)
+        stack.set_optimizer("momentum")
+        rates = np.full(3 // calls, 0.1)
+        for _ in range(calls):
+            stack.train_epochs(
+                case.X, case.y, objective, None, rates, epochs=3 // calls, batch_size=300, on_step=assign
+            )
+        results.append(stack.parameters.tobytes())
+    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("sizes", SIZES)
