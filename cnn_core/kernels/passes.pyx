@@ -1,198 +1,31 @@
-"""Whole passes over rows, in training and in prediction: for one instruction set and one type of real.
+"""Passes over rows in training: batches, chunks, polls. See `phases.pyx` for what is computed for a chunk.
 
 (a) A pass of training cuts each batch into chunks of rows that stay in the level-2 cache during forward, loss and
-    backward. Threads divide the rows of a chunk for these, and then the rows of W for dW and the update. They divide
-    outputs and never sums, so the bits of a trained network depend neither on the number of threads nor on the chunk.
-(b) Prediction computes all layers for one block of rows before the next block.
-(c) Nothing here allocates, raises or calls Python.
+    backward. The bits do not depend on the chunks either.
+(b) Nothing here allocates, raises or calls Python.
 """
 
 from libc.math cimport fabs
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from cnn_core.activation_codes cimport IDENTITY, SOFTMAX
-from cnn_core.kernels.activations cimport activate_block, softmax_row
-from cnn_core.kernels.long_rows cimport (
-    LONG_ROW_GROUP, LONG_ROW_UNITS, LongRows, has_long_rows, long_row_part)
+from cnn_core.activation_codes cimport IDENTITY
+from cnn_core.kernels.activations cimport activate_block
+from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, LONG_ROW_UNITS, LongRows, has_long_rows, long_row_part
 from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
-    EPILOGUE_FLOPS, TILE_GROUP, clear_padding, divided, first_input, goes_on, is_low_precision, next_part, no_rows,
-    part_of, round_up_to_cache_line, share_of_row, sync_threads, vectors_of)
+    TILE_GROUP, clear_padding, divided, goes_on, is_low_precision, part_of, share_of_row, sync_threads, vectors_of)
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
-from cnn_core.kernels.vec cimport (
-    LANES, LOW_PRECISION, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec)
-from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, SINGLE, SLICE_FLOPS, TERM_GROUP, Chunk, Layer, Net, Part,
-    Rows, Run, is_frozen, share)
-# from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer,
-#     take_step, weight_gradient
-# from mixed_precision.pyx: low_backward_layer, low_forward_layer, low_weight_gradient, operands_of, pack_gradient,
-#     renew_copies
-# from gemm.pyx: FEW_ROWS
-# from large.pyx: is_blocked, large_backward, large_forward, large_gradient
-# from norms.pyx: gain_gradient
-# from epilogue.pyx: activate_output, derive_output, drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
+from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp
+from cnn_core.types cimport ROW_GROUP, SLICE_FLOPS, TERM_GROUP, Chunk, Layer, Part, Run, share
+# from dense.pyx: gather_rows, weight_gradient
+# from mixed_precision.pyx: renew_copies
 # from updates.pyx: apply_update
+# from phases.pyx: chunk_inputs, rows_phase, weights_phase
 
 cdef enum:
     FEWEST_GRADIENT_ROWS = 256      # rows of a gradient between polls: fewer would read and write it too often
     GRADIENT_SLICES = 16            # most SLICE_FLOPS of a gradient between polls, with more rows
-
-
-cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
-    """Address of the rows first, ... of the pass: in the caller's array, or where they are gathered."""
-    if run.x.direct and run.order == NULL:
-        ldx[0] = run.x.row_stride // <Py_ssize_t>sizeof(real)
-        return <const real *>(run.x.data + first*run.x.row_stride)
-    ldx[0] = run.net.layers[0].ldt
-    if run.gathered != NULL and run.input_dropout == 0:
-        return <const real *>run.gathered + (first - run.gathered_first)*ldx[0]
-    return <const real *>run.inputs
-
-
-cdef void fill_inputs(const Run *run, const Part *part, const Part *some, Py_ssize_t ld) noexcept nogil:
-    """Fill in the buffer of the chunk's inputs for some rows of the part."""
-    cdef Py_ssize_t at = part.at + some.first
-    cdef real *inputs = <real *>run.inputs + some.first*ld
-    if run.gathered == NULL:
-        gather_rows(&run.x, run.order, at, some.m, inputs, ld)
-    else:
-        memcpy(inputs, <const real *>run.gathered + (at - run.gathered_first)*ld, some.m*ld*sizeof(real))
-
-
-cdef void forward_part(Run *run, int index, const Part *part, const real *below, Py_ssize_t ldx) noexcept nogil:
-    """Product of a layer for the part's rows; `below` are the rows of the chunk that it reads."""
-    cdef const Layer *layer = &run.net.layers[index]
-    cdef int activation = layer.activation if index < run.net.depth - 1 else IDENTITY
-    cdef Part some = no_rows(part)
-    if is_blocked(run, layer) and part.m > FEW_ROWS and run.offset == NULL and run.scratch != NULL:
-        large_forward(run, index, part, below, ldx, IDENTITY if layer.has_epilogue else activation)
-        return
-    while next_part(run, part, &some, 2.0*layer.k*layer.n):
-        if index == 0 and run.offset != NULL:
-            gram_layer(run, some.first, some.m, activation)
-        elif is_low_precision(run):
-            low_forward_layer(run.low_precision, index, layer, <const real *>run.parameters, below + some.first*ldx,
-                              ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
-                              IDENTITY if layer.has_epilogue else activation, operands_of(run, part.rank))
-        else:
-            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below + some.first*ldx,
-                          ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
-                          IDENTITY if layer.has_epilogue else activation)
-
-
-cdef void backward_part(Run *run, int index, const Part *part) noexcept nogil:
-    """dZ of the layer below, before its epilogue, for the part's rows."""
-    cdef const Layer *layer = &run.net.layers[index]
-    cdef const Layer *below = layer - 1
-    cdef const real *wt = <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index]
-    cdef Part some = no_rows(part)
-    if is_blocked(run, layer):
-        large_backward(run, index, part)
-        return
-    while next_part(run, part, &some, 2.0*layer.k*layer.n):
-        if is_low_precision(run):
-            low_backward_layer(run, index, some.first, some.m, operands_of(run, part.rank))
-            continue
-        backward_layer(layer, below, wt, <const real *>run.dz[index] + some.first*layer.ld,
-                       <const real *>run.a[index - 1] + some.first*below.ld, some.m,
-                       <real *>run.dz[index - 1] + some.first*below.ld)
-
-
-cdef void forward_rows(Run *run, const Part *part, const real *x, Py_ssize_t ldx, bint begun) noexcept nogil:
-    """Gather and forward for the part's rows, up to what the loss takes. `begun`: the first layer's product is already
-    computed."""
-    cdef const Net *net = run.net
-    cdef int index
-    cdef const real *below = x
-    cdef Part some = no_rows(part)
-    if x == <const real *>run.inputs:
-        while next_part(run, part, &some, EPILOGUE_FLOPS*ldx):
-            fill_inputs(run, part, &some, ldx)
-            if not net.plain:
-                drop_inputs(run, &some, <real *>run.inputs + some.first*ldx, ldx)
-    # Each layer's product, then what it leaves out.
-    for index in range(net.depth):
-        if index > 0 or not begun:
-            forward_part(run, index, part, below, ldx)
-        epilogue_forward(run, index, part)
-        below, ldx = <const real *>run.a[index], net.layers[index].ld
-    if run.activated and not run.failed:
-        activate_output(run, part)
-
-
-cdef void backward_rows(Run *run, const Part *part) noexcept nogil:
-    """dZ of each layer for the part's rows, from what the loss has written in place of that of the last layer."""
-    cdef int index = run.net.depth - 1
-    if run.activated:
-        derive_output(run, part)
-    # dZ of each layer from dZ of the layer above.
-    while index > 0:
-        backward_part(run, index, part)
-        index -= 1
-        epilogue_backward(run, index, part)
-    if is_low_precision(run):
-        pack_gradient(run, 0, part.first, part.m)
-
-
-cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
-                     bint begun) noexcept nogil:
-    """Gather, forward, loss and backward for the part's rows; `begun` as for `forward_rows`."""
-    cdef const Layer *layer = &run.net.layers[run.net.depth - 1]
-    cdef Py_ssize_t first = part.first, m = part.m
-    cdef int top = run.net.depth - 1
-    if m <= 0 and run.net.plain:
-        return
-    forward_rows(run, part, x, ldx, begun)
-    if run.failed:
-        return
-    # Loss and its gradient with respect to the last layer's logits, or to its outputs.
-    if goes_on(run, part.rank, 0):
-        run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
-                              part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
-                              scratch, run.row_loss + first)
-    if run.backward:
-        backward_rows(run, part)
-
-
-cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_ssize_t row, Py_ssize_t m,
-                        bint first_chunk, bint last_chunk, int rank, int size, real *scratch) noexcept nogil:
-    """Gradient of m rows of the chunk, from `row` on, for the rank's rows of every W, and the step after the last rows
-    of the batch; inputs = NULL leaves out the first layer's W."""
-    cdef const Layer *layer
-    cdef const real *x
-    cdef Py_ssize_t first, last, ldx
-    cdef int index = run.net.depth - 1
-    while index >= 0:
-        if is_frozen(run, index):
-            index -= 1
-            continue
-        layer = &run.net.layers[index]
-        first, last = first_input(run, layer, rank, size), first_input(run, layer, rank + 1, size)
-        if index == 0 and run.offset != NULL:
-            if first < last and last_chunk:
-                take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
-                          <real *>run.dz[0] + first*layer.ld, layer.ld)
-        elif first < last and (index > 0 or inputs != NULL):
-            if index > 0:
-                x, ldx = <const real *>run.a[index - 1], run.net.layers[index - 1].ld
-            else:
-                x, ldx = inputs, ld_inputs
-            if is_low_precision(run):
-                low_weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch,
-                                    operands_of(run, rank))
-            elif is_blocked(run, layer):
-                large_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
-            else:
-                weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
-            if run.wt[index] != NULL and last_chunk and run.step.method != GRADIENT_ONLY:
-                copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
-        if layer.b >= 0 and rank == 0:
-            bias_gradient(run, index, row, m, first_chunk, last_chunk)
-        if layer.g >= 0 and rank == 0:
-            gain_gradient(run, index, row, m, first_chunk, last_chunk)
-        index -= 1
 
 
 cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept nogil:
@@ -434,130 +267,6 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
         sync_threads(run, rank, size)
         at += m
     restore_fp(saved)
-
-
-cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
-    """Whether x[m, k] has neither NaN nor infinity; 0 times either of them is NaN."""
-    cdef Py_ssize_t _, j
-    cdef vec zero = v_set1(0), one = zero, two = zero, three = zero     # one sum would wait for each addition
-    cdef real total = 0
-    for _ in range(m):
-        j = 0
-        while j + 4*LANES <= k:
-            zero = zero + v_load(x + j) * <real>0.0
-            one = one + v_load(x + j + LANES) * <real>0.0
-            two = two + v_load(x + j + 2*LANES) * <real>0.0
-            three = three + v_load(x + j + 3*LANES) * <real>0.0
-            j += 4*LANES
-        while j + LANES <= k:
-            zero = zero + v_load(x + j) * <real>0.0
-            j += LANES
-        while j < k:
-            total = total + x[j] * <real>0.0
-            j += 1
-        x += ldx
-    return total == 0 and v_is_zero((zero + one) + (two + three))
-
-
-cdef inline bint are_finite(Py_ssize_t m, Py_ssize_t vectors, const real *a, Py_ssize_t ld) noexcept nogil:
-    """`is_finite` for rows of whole vectors."""
-    cdef vec zero = v_set1(0)
-    cdef Py_ssize_t _, j
-    for _ in range(m):
-        for j in range(vectors):
-            zero = zero + v_load(a + j*LANES) * <real>0.0
-        a += ld
-    return v_is_zero(zero)
-
-
-cdef void gather_for_forward(const Rows *x, Py_ssize_t first, Py_ssize_t m, void *target,
-                             Py_ssize_t ld) noexcept nogil:
-    """Rows as `forward` gathers them: see `DenseKernels.gather`."""
-    cdef fp_state saved = flush_subnormals()
-    gather_rows(x, NULL, first, m, <real *>target, ld)
-    restore_fp(saved)
-
-
-cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
-                 void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
-    """Prediction: see `DenseKernels.forward`."""
-    cdef fp_state saved = flush_subnormals()
-    cdef real *even = <real *>work
-    cdef real *odd = even + block*net.width
-    cdef real *a = even
-    cdef real *out = <real *>out_
-    cdef const real *below
-    cdef int index, activation, top = net.depth - 1
-    cdef const Layer *layer = &net.layers[top]
-    cdef Py_ssize_t at = first, m, ldx, i, k = net.layers[0].k
-    if x.pieces != NULL and x.pieces.table != NULL:
-        k = x.columns + 2*x.pieces.count
-    while at < first + count:
-        m = min(block, first + count - at)
-        if x.direct:
-            below = <const real *>(x.data + at*x.row_stride)
-            ldx = x.row_stride // <Py_ssize_t>sizeof(real)
-        else:
-            below, ldx = odd, net.layers[0].ldt if k == net.layers[0].k else round_up_to_cache_line(k)
-            gather_rows(x, NULL, at, m, odd, ldx)
-        if finite_only and not is_finite(m, k, below, ldx):
-            restore_fp(saved)
-            return 0
-        # Outputs of the layers alternate between two buffers.
-        for index in range(net.depth):
-            layer = &net.layers[index]
-            a = odd if index % 2 else even
-            activation = layer.activation
-            if index == top and (output == LOGITS or activation == SOFTMAX):
-                activation = IDENTITY       # softmax is applied below, row by row
-            if LOW_PRECISION and net.low_precision != NULL and net.low_precision.layers[index].precision != SINGLE:
-                low_forward_layer(net.low_precision, index, layer, <const real *>parameters, below, ldx, m, a,
-                                  IDENTITY if layer.has_epilogue else activation, even + 2*(block + 1)*net.width)
-            elif index == 0 and x.pieces != NULL and x.pieces.table != NULL:
-                encoded_layer(x, layer, <const real *>parameters, below, ldx, m, a,
-                              IDENTITY if layer.has_epilogue else activation)
-            else:
-                forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
-                              IDENTITY if layer.has_epilogue else activation)
-            if not net.plain and not epilogue_predict(net, index, activation, <const real *>parameters, m, below, ldx,
-                                                      a, odd + block*net.width):
-                restore_fp(saved)
-                return -1
-            below, ldx = a, layer.ld
-        # The padding is zero. A softmax of finite numbers is finite.
-        if finite_only and not are_finite(m, vectors_of(layer.n), a, layer.ld):
-            restore_fp(saved)
-            return 0
-        # Rows of the last layer without their padding, as the requested kind of output.
-        for i in range(m):
-            if output == BOTH_CLASSES:
-                out[0], out[1] = 1 - a[i*layer.ld], a[i*layer.ld]
-                out += 2
-                continue
-            if output == LINKED and layer.activation == SOFTMAX:
-                softmax_row(layer.n, a + i*layer.ld, out)
-            else:
-                memcpy(out, a + i*layer.ld, layer.n*sizeof(real))
-            out += layer.n
-        at += m
-    restore_fp(saved)
-    return 1
-
-
-cdef int forward_units(const Net *net, int index, const void *parameters, const void *x, Py_ssize_t ldx, Py_ssize_t m,
-                       Py_ssize_t first, Py_ssize_t last, bint finite_only, void *a) noexcept nogil:
-    """Some units of one layer, in prediction: see `DenseKernels.forward_units`."""
-    cdef fp_state saved = flush_subnormals()
-    cdef Layer layer = net.layers[index]
-    cdef bint finite = not finite_only or is_finite(m, layer.k, <const real *>x, ldx)
-    layer.w += first
-    layer.b += first if layer.b >= 0 else 0
-    layer.n = last - first
-    if finite:
-        forward_layer(&layer, <const real *>parameters, NULL, <const real *>x, ldx, m, <real *>a + first,
-                      layer.activation)
-    restore_fp(saved)
-    return finite
 
 
 cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:

@@ -13,7 +13,7 @@ from cnn_core.types cimport BATCH_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, 
 # from dense.pyx: take_step
 # from mixed_precision.pyx: renew_copies
 # from epilogue.pyx: drop_inputs
-# from passes.pyx: backward_rows, chunk_inputs, forward_rows, weights_phase
+# from phases.pyx: backward_rows, chunk_inputs, forward_rows, weights_phase
 # from updates.pyx: apply_update
 
 
