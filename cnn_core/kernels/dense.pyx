@@ -16,7 +16,10 @@
     cores, longer than the step itself takes. These lines are prefetched for writing during the product before
     the step, some before each tile: 784-512-512-10 with batches of 128, adam and two threads from 2.19 ms to 1.83. The
     same for moments, which only one thread uses, takes longer than it saves.
-(e) Nothing here allocates, raises or calls Python.
+(e) The rows of a large W are in as many pages as k, more than the processor has translations of addresses for. Where W
+    is read in place, all units are computed from DEPTH rows of W, then from the next rows, which starts from the sums
+    so far: a prediction of 2048-2048-2048-10 takes 8 to 12 % less time for 1, 8, 32 and 64 rows.
+(f) Nothing here allocates, raises or calls Python.
 """
 
 from libc.stdint cimport int64_t
@@ -29,11 +32,14 @@ from cnn_core.kernels.partition cimport clear_padding, first_half, round_up_to_c
 from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel_vectors, tile_at, tile_height
 from cnn_core.kernels.vec cimport DOTS, GROUP, LANES, PREFETCH_WRITE, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport (
-    GRADIENT_ONLY, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step)
+    GRADIENT_ONLY, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step, is_large)
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is read panel by panel, each for all rows before the next panel
     ENCODED_ROWS = 32           # rows to which the bins of a column are added before those of the next column
+    DEPTH = 128                 # rows of a large W from which all units are computed before the next rows, if W
+    MOST_PAGES = 1024           # has more rows than this,
+    MOST_STREAMED = 8           # or X has at most this many rows
     GROUP_BYTES = 16 * 1024     # rows of a product, with their inputs, or of a gradient: they stay in the level-1 cache
 
 
@@ -89,6 +95,25 @@ cdef void product_before_step(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, Py
             product_panel(width, <int>rows, <int>rows, k, &o)
             i += rows
         j += width
+
+
+cdef inline bint is_deep(const Layer *layer, Py_ssize_t m) noexcept nogil:
+    """Whether `deep_product` is faster for m rows."""
+    return is_large(layer, sizeof(real)) and (layer.k > MOST_PAGES or m <= MOST_STREAMED)
+
+
+cdef void deep_product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands *whole) noexcept nogil:
+    """`product` for A in rows, from some rows of B at a time: see (e)."""
+    cdef Py_ssize_t p = 0
+    cdef Operands o
+    while p < k:
+        o = whole[0]
+        o.a += p
+        o.b += p*o.ldb
+        if p > 0:
+            o.d, o.ldd = o.c, o.ldc
+        product(m, vectors, min(<Py_ssize_t>DEPTH, k - p), &o)
+        p += DEPTH
 
 
 cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *whole) noexcept nogil:
@@ -183,6 +208,8 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
         o.c = a + i*layer.ld
         if layer.units_major:
             narrow_product(layer, copy, rows, &o)
+        elif is_deep(layer, m):
+            deep_product(rows, n, layer.k, &o)
         else:
             product(rows, n, layer.k, &o)
         activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)

@@ -9,8 +9,9 @@ from cnn_core.stack import Objective
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 SHAPES = [(12, 515, 531, 5), (1100, 261, 3), (9, 519, 515)]
-# Rows that are multiplied by W in place and by panels, several blocks of rows, and a batch that is polled.
-ROWS = [1, 65, 1100]
+# Rows that are multiplied by W in place (one, some, the most) and by panels, several blocks of rows, and a batch that is
+# polled.
+ROWS = [1, 17, 64, 65, 1100]
 
 
 @pytest.mark.parametrize("sizes", SHAPES, ids=str)
@@ -75,10 +76,11 @@ def test_bits_of_panels_and_rows_that_are_not_whole(rng, dtype, sizes):
     assert results[0] == results[1] == results[2]
 
 
-def test_panels_give_the_bits_of_weights_in_place(rng, dtype):
-    case = networks.draw(rng, SHAPES[2], "tanh", "mse", m=130, dtype=dtype)
+@pytest.mark.parametrize("sizes", SHAPES[1:], ids=str)
+def test_panels_give_the_bits_of_weights_in_place(rng, dtype, sizes):
+    case = networks.draw(rng, sizes, "tanh", "mse", m=130, dtype=dtype)
     outputs, _ = case.stack.record(case.X)
-    for rows in (1, 17, 64):
+    for rows in (1, 3, 8, 9, 17, 64, 100):
         assert case.stack.forward(case.X[:rows]).tobytes() == outputs[:rows].tobytes()
 
 
