@@ -32,8 +32,8 @@ cdef bint divides_units(const Forward *f, Py_ssize_t itemsize, int size) noexcep
     cdef Py_ssize_t i, bytes_ = 0
     for i in range(f.net.depth):
         bytes_ += f.net.layers[i].k * f.net.layers[i].ld * itemsize
-    return (f.count <= f.block and f.net.plain and f.net.low_precision == NULL and f.x.pieces == NULL
-            and wide_layers(f, size) > 0 and (bytes_ > CACHED_BYTES or f.groups < size))
+    return (f.count <= min(f.block, FORWARD_BLOCK) and f.net.plain and f.net.low_precision == NULL
+            and f.x.pieces == NULL and wide_layers(f, size) > 0 and (bytes_ > CACHED_BYTES or f.groups < size))
 
 
 cdef void few_rows_share(void *argument, int rank, int size) noexcept nogil:

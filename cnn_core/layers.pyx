@@ -31,8 +31,8 @@ from cnn_core.activation_codes cimport USER, fused, name_of_activation
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.threads cimport acquire_threads, read_number, release_threads, replace_number, run_shares
 from cnn_core.types cimport (
-    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, PIECE_GROUP, RMS_NORM, ROW_GROUP,
-    SLICE_FLOPS, Layer, Net, Pieces, Rows, share, user_fn)
+    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LARGE_WEIGHTS, LAYER_NORM, LINKED, LOGITS, NO_NORM, PIECE_GROUP,
+    RMS_NORM, ROW_GROUP, SLICE_FLOPS, Layer, Net, Pieces, Rows, share, user_fn)
 
 cnp.import_array()
 
@@ -51,6 +51,7 @@ NORMS = tuple(_norms)[1:]
 
 cdef enum:
     FORWARD_BLOCK = 64              # rows that are computed through all layers before the next ones:
+    LARGE_FORWARD_BLOCK = 128       # more with parameters of more than LARGE_WEIGHTS bytes, then read half as often (5 %),
     GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
     FEWEST_ROWS = 4                 # but at least these; reading the weights takes as long as computing so many
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
@@ -879,20 +880,22 @@ cdef class Layers:
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
         cdef int size = 1
-        cdef Py_ssize_t serial = SERIAL_FLOPS, least = FEWEST_ROWS
+        cdef Py_ssize_t serial = SERIAL_FLOPS, least = FEWEST_ROWS, block = FORWARD_BLOCK
         if net.low_precision != NULL:
             serial, least = LOW_SPEED*SERIAL_FLOPS, 0
+        elif self.n_parameters * self.itemsize > LARGE_WEIGHTS:
+            block = LARGE_FORWARD_BLOCK
         if threads > 1 and 2.0 * self.n_parameters * max(m, least) > serial and self.net.call == NULL:
             size = acquire_threads(threads, 2.0 * self.n_parameters * m <= serial)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.first = first
-        f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
+        f.count, f.block, f.output, f.out = m, min(m, block), output, <char *>out
         if not x.direct:
             f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
         f.finite_only, f.outcome, f.units = finite_only, 1, units
         if size > 1:
             # Smaller pieces of large networks would read the weights from memory too often.
-            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, FORWARD_BLOCK // ROW_GROUP
+            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, <int>(block // ROW_GROUP)
             f.fewest = 1 if self.n_parameters * self.itemsize <= CACHED_BYTES else max(1, min(f.most, f.groups // size))
         f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         f.work_bytes = forward_work(net, f.block, self.itemsize)
