@@ -9,8 +9,8 @@ from cnn_core.stack import Objective
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 SHAPES = [(12, 515, 531, 5), (1100, 261, 3), (9, 519, 515)]
-# Rows that are multiplied by W in place (one, some, the most) and by panels, several blocks of rows, and a batch that is
-# polled.
+# Rows that are multiplied by W in place (one, some, the most) and by panels, several blocks of rows, and a batch that
+# is polled.
 ROWS = [1, 17, 64, 65, 1100]
 
 
