@@ -51,7 +51,7 @@ NORMS = tuple(_norms)[1:]
 
 cdef enum:
     FORWARD_BLOCK = 64              # rows that are computed through all layers before the next ones:
-    LARGE_FORWARD_BLOCK = 128       # more with parameters of more than LARGE_WEIGHTS bytes, then read half as often (5 %),
+    LARGE_FORWARD_BLOCK = 128       # more where parameters have more than LARGE_WEIGHTS bytes: 5 % less time,
     GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
     FEWEST_ROWS = 4                 # but at least these; reading the weights takes as long as computing so many
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
