@@ -7,7 +7,7 @@ import pickle
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.artefact.precision_report import PrecisionReport
+from compiled_nn.artefact.precision_report import PrecisionReport, deviations_of
 from small import X, classifier, fitted, regressor
 
 rng = np.random.default_rng(0)
@@ -289,6 +289,14 @@ def test_large_losses_of_accuracy_are_warned_of(precision):
     values = regressor(2).fit(ROWS, ROWS[:, :2], epochs=1)
     with pytest.warns(cnn.CompiledNNWarning, match=r"int8 changes values by \S+ of their standard deviation"):
         values.quantize(np.where(np.arange(300)[:, np.newaxis] == 0, 1e4, ROWS)).compare_precision(ROWS)
+
+
+def test_deviations_of_values():
+    values = np.stack([2000 + 5 * VALUES, 3 + 1e-7 * VALUES, np.zeros(300)], axis=1)
+    found = deviations_of(values.mean(axis=0), (values**2).mean(axis=0))
+    assert found[0] == pytest.approx(values[:, 0].std(), rel=1e-3)
+    assert (found[1:] == 0).all()  # equal except for rounding
+    assert deviations_of(np.array([1e200]), np.array([np.inf])).tolist() == [0]
 
 
 def test_a_category_that_no_calibration_row_has():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .predictor import Predictor
 
 _FEWEST_EQUAL = 0.9  # share of equal labels below which there is a warning
+_ROUNDING = (
+    1e-8  # of the mean square of values: their variance is not less, so that equal values do not differ much
+)
 _MOST_OF_DEVIATION = 0.1  # mean difference of values above which there is one, in standard deviations
 
 
@@ -133,11 +136,15 @@ def compare(
         *(None if y is None else each.score(rows, y, weights) for each in both),
     )
     if warns:
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, square = moments / len(rows)
-            deviations = np.sqrt(np.maximum(square - mean**2, 0))
-        _warn_of_differences(report, means, deviations)
+        _warn_of_differences(report, means, deviations_of(*moments / len(rows)))
     return report
+
+
+def deviations_of(mean: Array, square: Array) -> Array:
+    """Return standard deviations from means and mean squares; 0 for numbers that differ only by rounding."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = square - mean**2
+        return np.sqrt(np.where(variance > _ROUNDING * square, variance, 0))
 
 
 def _warn_of_differences(report: PrecisionReport, differences: Array, deviations: Array) -> None:
