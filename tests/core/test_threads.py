@@ -50,8 +50,8 @@ EDGES = [(3, 1100, 17, 1), (700, 15, 33, 2), (33, 700, 1, 400, 3)]
 
 
 @pytest.mark.parametrize("sizes", EDGES, ids=str)
-@pytest.mark.parametrize("norms", [None, "batch"])
-def test_edges_of_layers_have_the_same_bits(rng, dtype, sizes, norms):
+@pytest.mark.parametrize(("norms", "clip_norm"), [(None, None), ("batch", None), (None, 0.5)])
+def test_edges_of_layers_have_the_same_bits(rng, dtype, sizes, norms, clip_norm):
     m, X, results = 260, rng.standard_normal((260, sizes[0])).astype(dtype), []
     y = rng.standard_normal((m, sizes[-1])).astype(dtype)
     weights = [rng.standard_normal(shape) / 10 for shape in pairwise(sizes)]
@@ -61,6 +61,8 @@ def test_edges_of_layers_have_the_same_bits(rng, dtype, sizes, norms):
         for views, W in zip(stack.views(), weights, strict=True):
             views[0][:] = W
         stack.set_optimizer("adam")
+        if clip_norm is not None:
+            stack.set_update(clip_norm=clip_norm)
         objective = Objective("mse", l2=0.01, n_threads=n_threads)
         losses = stack.train(X, y, objective, np.arange(m)[::-1].copy(), np.full(2, 0.01), batch_size=130)
         results.append((losses, stack.parameters.tobytes()))
