@@ -133,7 +133,11 @@ def speed(series: str, size: int, seconds: float) -> float:
 
 
 def draw_panel(
-    times: dict[str, dict[int, float]], series: str, peak: float, place: tuple[float, float, float]
+    times: dict[str, dict[int, float]],
+    series: str,
+    peak: float,
+    scale: tuple[float, float],
+    place: tuple[float, float, float],
 ) -> list[str]:
     """Return the elements of one panel: axes, the peak of the machine, and a line with marks for each library.
 
@@ -144,7 +148,9 @@ def draw_panel(
     series : str
         Key of `workloads.SERIES`.
     peak : float
-        FMA peak of the machine, in operations per second.
+        FMA peak of the machine with these threads, in GFLOP/s.
+    scale : tuple of float
+        GFLOP/s at the lower and at the upper end of the vertical axis.
     place : tuple of float
         Left, upper end and width of the panel.
 
@@ -158,8 +164,7 @@ def draw_panel(
         name: [(size, speed(series, size, each[size])) for size in sizes if size in each]
         for name, each in times.items()
     }
-    low = min(rate for each in speeds.values() for _, rate in each)
-    high = peak / 1e9
+    low, high = scale
 
     def x_of(size: int) -> float:
         return left + width * log10(size / sizes[0]) / log10(sizes[-1] / sizes[0])
@@ -173,7 +178,7 @@ def draw_panel(
             y = y_of(rate)
             elements.append(f'<path class="edge line" d="M{left:.1f} {y:.1f}H{left + width:.1f}"/>')
             elements.append(text(left - 6, y + 4, f"{rate:,}", "soft end small"))
-    elements.append(f'<path class="text line dashed" d="M{left:.1f} {top:g}H{left + width:.1f}"/>')
+    elements.append(f'<path class="text line dashed" d="M{left:.1f} {y_of(peak):.1f}H{left + width:.1f}"/>')
     for size in sizes[:: 2 if len(sizes) > 5 else 1]:
         elements.append(text(x_of(size), top + HEIGHT + 20, f"{size:,}", "soft middle small"))
     for name in sorted(speeds, key=lambda name: name == "ours"):
@@ -212,9 +217,18 @@ def draw(record: dict[str, Any]) -> str:
     bottom += 26
     for each in series:
         elements.append(text(MARGIN, bottom, TITLES[each], "text"))
+        panels = {threads: fastest(record, each, threads) for threads in columns}
+        peaks = {threads: record["fma"][str(threads)] / 1e9 for threads in columns}
+        speeds = [
+            speed(each, size, seconds)
+            for times in panels.values()
+            for by_size in times.values()
+            for size, seconds in by_size.items()
+        ]
+        scale = (min(speeds), max(peaks.values()))
         for i, threads in enumerate(columns):
             place = (left + i * (width + GUTTER), bottom + 14.0, width)
-            elements += draw_panel(fastest(record, each, threads), each, record["fma"][str(threads)], place)
+            elements += draw_panel(panels[threads], each, peaks[threads], scale, place)
         bottom += HEIGHT + TOP
     height, words = bottom - 12, in_words(record)
     head = [

@@ -205,6 +205,33 @@ def test_chart_and_table_of_the_pages_are_those_of_the_record(benchmark):
     assert "\n".join(chart.ratios_table(lines)) in page
 
 
+def test_growth_chart_and_tables_of_the_page_are_those_of_the_record(benchmark):
+    picture = BENCHMARKS.parent / "docs" / "growth.svg"
+    if not picture.is_file():
+        pytest.skip("docs are not here")
+    growth = benchmark("growth")
+    record = json.loads((BENCHMARKS / "results" / "growth.json").read_text(encoding="utf-8"))
+    assert picture.read_text(encoding="utf-8") == growth.draw(record)
+    page = (BENCHMARKS.parent / "docs" / "internals" / "performance.md").read_text(encoding="utf-8")
+    assert f"![{growth.in_words(record)}](../growth.svg)" in page
+    assert "\n".join(growth.tables(record)).strip() in page
+
+
+def test_the_growth_table_has_the_fastest_variant_of_each_library(benchmark):
+    growth = benchmark("growth")
+    flops = growth.find("depth-2").flops()
+    seconds = {"torch": 4.0, "torch-fused": 3.0, "jax": 5.0, "ours": 2.0}
+    record = {
+        "fma": {"1": flops},
+        "results": [
+            {"series": "depth", "size": 2, "threads": 1, "peer": peer, "seconds": time}
+            for peer, time in seconds.items()
+        ],
+    }
+    assert growth.fastest(record, "depth", 1) == {"torch": {2: 3.0}, "jax": {2: 5.0}, "ours": {2: 2.0}}
+    assert "| 2 | 2.00 s | 50% | 1.50 (PyTorch) |" in growth.tables(record)
+
+
 def test_tables_of_the_report_have_the_words_of_the_workloads(benchmark):
     rows = benchmark("report").make_rows(record_of(TIMES))
     lines = benchmark("report").times_table(rows)
