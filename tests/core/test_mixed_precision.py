@@ -453,18 +453,6 @@ def test_ranges_are_those_of_the_outputs_of_each_layer(rng, precision, units_maj
         assert (high[i] == inputs.max(axis=0)).all()
 
 
-def test_ranges_need_one_pass(rng):
-    calls = []
-
-    def f(z):
-        calls.append(len(z))
-        return z
-
-    layers = fill(Layers((3, 4, 5, 6, 2), [(f, np.ones_like)] * 3 + ["identity"]), rng)
-    ranges_of(layers, numbers(rng, 10, 3))
-    assert calls == [10, 10, 10]
-
-
 def test_int8_keeps_layers_in_float32(rng):
     layers = fill(Layers((30, 20, 3), ("relu", "identity")), rng)
     X = numbers(rng, 40, 30)
