@@ -122,7 +122,7 @@ cdef inline vec v_sine(vec z, vec *slope) noexcept nogil:
         c = c * square + <real>-0.00138888888888873898
         c = c * square + <real>0.0416666666666666654
     s = x + x * square * s
-    c = (square * <real>-0.5 + square * square * c) + <real>1.0
+    c = (square * <real>-0.5 + v_rounded(square * square * c)) + <real>1.0
     quarter = n - (n * <real>0.25 + ROUNDING - ROUNDING) * <real>4.0       # n modulo 4: -2, -1, 0, 1 or 2
     odd = v_lt(v_set1(<real>0.5), v_abs(quarter)) & v_lt(v_abs(quarter), v_set1(<real>1.5))
     minus = v_select(v_lt(v_set1(<real>1.5), v_abs(quarter)), v_set1(-1), v_set1(1))

@@ -20,6 +20,8 @@ statistics, which it does not change.
 (a) Sums over a row have the order of `total_of`; sums over rows are computed by one thread, column by column in blocks
     of rows. No bit depends on the number of threads, nor on the width of a register.
 (b) A batch that is normalised over its rows is one chunk; threads are synchronised before and after its statistics.
+(c) Each kind of sum has a loop of its own: where one loop chooses between x and x y, clang adds after the choice, and
+    the product is not fused.
 """
 
 from libc.math cimport sqrt
@@ -47,13 +49,16 @@ cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
     cdef int g
     for g in range(GROUP):
         partial[g] = v_set1(0)
-    while j < n:
-        for g in range(GROUP):
-            if y == NULL:
+    if y == NULL:
+        while j < n:
+            for g in range(GROUP):
                 partial[g] = partial[g] + v_load(x + j + g*LANES)
-            else:
+            j += GROUP * LANES
+    else:
+        while j < n:
+            for g in range(GROUP):
                 partial[g] = partial[g] + v_load(x + j + g*LANES) * v_load(y + j + g*LANES)
-        j += GROUP * LANES
+            j += GROUP * LANES
     return total_of(partial)
 
 
@@ -104,9 +109,14 @@ cdef void column_sums(Py_ssize_t m, const real *x, const real *y, Py_ssize_t ld,
     cdef vec sum_ = v_set1(0), part
     while i < m:
         part, last = v_set1(0), min(i + SUMMED_ROWS, m)
-        while i < last:
-            part = part + (v_load(x + i*ld) if y == NULL else v_load(x + i*ld) * v_load(y + i*ld))
-            i += 1
+        if y == NULL:
+            while i < last:
+                part = part + v_load(x + i*ld)
+                i += 1
+        else:
+            while i < last:
+                part = part + v_load(x + i*ld) * v_load(y + i*ld)
+                i += 1
         sum_ = sum_ + part
     v_store(total, sum_)
 
@@ -116,17 +126,17 @@ cdef void weighted_sums(const Run *run, const Part *part, const real *x, const r
     """For LANES columns the sum over the rows of the chunk of w x, or of w (x - center)^2 unless that is NULL."""
     cdef Py_ssize_t i = 0, last
     cdef vec sum_ = v_set1(0), of_some, d
-    cdef real weight
     while i < part.count:
         of_some, last = v_set1(0), min(i + SUMMED_ROWS, part.count)
-        while i < last:
-            weight, d = <real>weight_of(run, part.at + i), v_load(x + i*ld)
-            if center == NULL:
-                of_some = of_some + d * weight
-            else:
-                d = d - v_load(center)
-                of_some = of_some + d * (d * weight)
-            i += 1
+        if center == NULL:
+            while i < last:
+                of_some = of_some + v_load(x + i*ld) * <real>weight_of(run, part.at + i)
+                i += 1
+        else:
+            while i < last:
+                d = v_load(x + i*ld) - v_load(center)
+                of_some = of_some + d * (d * <real>weight_of(run, part.at + i))
+                i += 1
         sum_ = sum_ + of_some
     v_store(total, sum_)
 

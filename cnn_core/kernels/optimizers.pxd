@@ -125,10 +125,10 @@ cdef inline void step_lane(int method, const Constants *c, real *w, real *g, rea
         v_store(m1, v)
         x = x + v
     elif method == NESTEROV:
-        d = d * c.rate
-        v = v_rounded(v_load(m1) * c.mu) - d
+        # A product with two uses is fused by some compilers alone: here are two, with one use each.
+        v = v_rounded(v_load(m1) * c.mu) - d * c.rate
         v_store(m1, v)
-        x = x + (v_rounded(v * c.mu) - d)
+        x = x + (v_rounded(v * c.mu) - v_rounded(d) * c.rate)
     else:
         v = v_load(m1) * c.b1 + v_rounded(d * c.one_minus_b1)
         s = v_load(m2) * c.b2 + v_rounded(d * d * c.one_minus_b2)
