@@ -243,7 +243,7 @@ def draw(record: dict[str, Any]) -> str:
             f"<style>{style()}{more}</style>",
             f'<rect class="back" width="{WIDTH}" height="{height:g}" rx="4"/>',
             *head,
-            *legend(used, 136),
+            *legend(used, 140),
             *elements,
             "</svg>\n",
         ]
@@ -305,7 +305,7 @@ def tables(record: dict[str, Any]) -> list[str]:
                 rows.append(cells)
         if rows:
             head = [title for n in columns for title in (plural(n), "of peak", "times best peer")]
-            lines += [f"{TITLES[each]}:", "", *make_table([each, *head], rows), ""]
+            lines += [f"{TITLES[each]}:", "", *make_table([each, *head], rows)]
     return lines
 
 

@@ -20,7 +20,7 @@ statistics, which it does not change.
 (a) Sums over a row have the order of `total_of`; sums over rows are computed by one thread, column by column in blocks
     of rows. No bit depends on the number of threads, nor on the width of a register.
 (b) A batch that is normalised over its rows is one chunk; threads are synchronised before and after its statistics.
-(c) Each kind of sum has a loop of its own: where one loop chooses between x and x y, clang adds after the choice, and
+(c) Each kind of sum has a separate loop: where one loop chooses between x and x y, clang adds after the choice, and
     the product is not fused.
 """
 
