@@ -5,7 +5,7 @@
 (b) Nothing here allocates, raises or calls Python.
 """
 
-from libc.math cimport fabs, fma
+from libc.math cimport fabs
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -16,7 +16,7 @@ from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
     TILE_GROUP, clear_padding, divided, goes_on, is_low_precision, part_of, share_of_row, sync_threads, vectors_of)
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
-from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp
+from cnn_core.kernels.vec cimport LANES, d_rounded, flush_subnormals, fp_state, real, restore_fp
 from cnn_core.types cimport ROW_GROUP, SLICE_FLOPS, TERM_GROUP, Chunk, Layer, Part, Run, share
 # from dense.pyx: gather_rows, weight_gradient
 # from mixed_precision.pyx: renew_copies
@@ -277,4 +277,4 @@ cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noex
     for i in range(count):
         squares += <double>w[i]*w[i]
         magnitudes += fabs(w[i])
-    return fma(0.5*l2, squares, l1*magnitudes)      # one rounding less, on every processor alike
+    return 0.5*l2*squares + d_rounded(l1*magnitudes)

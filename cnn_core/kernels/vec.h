@@ -61,6 +61,16 @@ typedef uint32_t ureal;
 #endif
 #define DOTS (ACCUMULATORS / GROUP > 16 ? 16 : ACCUMULATORS / GROUP < 1 ? 1 : ACCUMULATORS / GROUP)
 
+/* A product that is rounded before it is added, as `v_rounded`. */
+INL double d_rounded(double x) {
+#if defined(__SSE2__) && defined(__GNUC__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__) && defined(__GNUC__)
+  __asm__("" : "+w"(x));
+#endif
+  return x;
+}
+
 #ifdef VECTORS
 typedef real vec __attribute__((vector_size(VBYTES)));
 typedef real vec_anywhere __attribute__((vector_size(VBYTES), aligned(sizeof(real)), may_alias));

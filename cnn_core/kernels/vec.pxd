@@ -23,6 +23,7 @@ cdef extern from "vec.h" nogil:
     vec v_broadcast(const real *) noexcept  # the number at an address in all lanes
     const real *address_keep(const real *) noexcept    # the same, kept in a register
     vec v_rounded(vec) noexcept             # a product that is not fused with an addition
+    double d_rounded(double) noexcept
     ivec v_lt(vec, vec) noexcept            # a < b
     vec v_select(ivec, vec, vec) noexcept
     vec v_where(ivec, vec) noexcept         # the vector, or 0 where the mask is off
