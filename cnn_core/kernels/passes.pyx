@@ -216,6 +216,8 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef double weight
     if not run.is_packed:
         divided(run, copies_share, run, rank, size)     # afterwards each step updates them
+    else:
+        sync_threads(run, rank, size)                   # all ranks have read the count that `begin_step` increases
     for index in range(run.passes):
         start = run.first
         while start < end and going:

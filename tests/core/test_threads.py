@@ -85,6 +85,28 @@ def test_a_call_of_many_parts_has_the_bits_of_many_calls(rng, dtype, sizes, n_th
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize(("precision", "width", "epochs"), [("float32", 300, 1000), ("bfloat16", 1200, 50)])
+def test_threads_of_each_part_of_a_call_drop_the_same_units(rng, precision, width, epochs):
+    """A thread that starts late has the number of the same step: here it decides on dropout in each of many parts."""
+    X, y = (
+        rng.standard_normal((128, 60)).astype(np.float32),
+        rng.standard_normal((128, 10)).astype(np.float32),
+    )
+    weights, results = [rng.standard_normal(shape) / 10 for shape in ((60, width), (width, 10))], []
+    for n_threads in (1, 2, 3):
+        stack = Stack((60, width, 10), ("relu", "identity"), norms=("batch", None), precision=precision)
+        for views, W in zip(stack.views(), weights, strict=True):
+            views[0][:] = W
+        stack.set_optimizer("sgd")
+        stack.set_dropout([0.0, 0.5, 0.0], 7)
+        objective = Objective("mse", l2=1e-6, n_threads=n_threads)  # with a penalty, each epoch is a part
+        losses, _ = stack.train_epochs(
+            X, y, objective, None, np.full(epochs, 1e-3), epochs=epochs, batch_size=128
+        )
+        results.append((losses.tobytes(), stack.parameters.tobytes()))
+    assert results[0] == results[1] == results[2]
+
+
 def test_a_step_uses_parameters_that_a_function_has_assigned(rng, dtype, n_threads):
     """Also their second copy."""
     case = networks.draw(rng, (20, 300, 60, 3), m=300, dtype=dtype)
