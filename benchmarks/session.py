@@ -21,8 +21,8 @@ from process import PeerError, Process, cpus_of
 # policy is not changed, because that would slow their next call.
 PAUSE_ALONE, PAUSE_OF_MANY = 0.02, 0.2
 
-# A busy process with ordinary priority, also where the benchmark has real-time priority. It ends with the benchmark, also
-# if that is killed.
+# A busy process with ordinary priority, also where the benchmark has real-time priority. It ends with the benchmark,
+# also if that is killed.
 SPIN = """
 import os
 parent = os.getppid()
