@@ -132,6 +132,13 @@ def speed(series: str, size: int, seconds: float) -> float:
     return find(f"{series}-{size}").flops() / seconds / 1e9
 
 
+def lowest_speed(times: dict[str, dict[int, float]], series: str) -> float:
+    """Return the lowest GFLOP/s of any library and size, of the result of `fastest`."""
+    return min(
+        speed(series, size, seconds) for by_size in times.values() for size, seconds in by_size.items()
+    )
+
+
 def draw_panel(
     times: dict[str, dict[int, float]],
     series: str,
@@ -219,13 +226,7 @@ def draw(record: dict[str, Any]) -> str:
         elements.append(text(MARGIN, bottom, TITLES[each], "text"))
         panels = {threads: fastest(record, each, threads) for threads in columns}
         peaks = {threads: record["fma"][str(threads)] / 1e9 for threads in columns}
-        speeds = [
-            speed(each, size, seconds)
-            for times in panels.values()
-            for by_size in times.values()
-            for size, seconds in by_size.items()
-        ]
-        scale = (min(speeds), max(peaks.values()))
+        scale = (min(lowest_speed(times, each) for times in panels.values()), max(peaks.values()))
         for i, threads in enumerate(columns):
             place = (left + i * (width + GUTTER), bottom + 14.0, width)
             elements += draw_panel(panels[threads], each, peaks[threads], scale, place)

@@ -190,29 +190,29 @@ def test_the_chart_can_be_read_in_dark_mode_too(benchmark, scheme):
         assert contrast >= least, name
 
 
-def test_chart_and_table_of_the_pages_are_those_of_the_record(benchmark):
-    picture = BENCHMARKS.parent / "docs" / "benchmarks.svg"
-    if not picture.is_file():
+def of_documentation(*parts):
+    """Return the text of a page or of its chart; packages of the sources have none."""
+    file = BENCHMARKS.parent.joinpath(*parts)
+    if not file.is_file():
         pytest.skip("docs are not here")
-    chart = benchmark("chart")
+    return file.read_text(encoding="utf-8")
+
+
+def test_chart_and_table_of_the_pages_are_those_of_the_record(benchmark):
+    chart, picture = benchmark("chart"), of_documentation("docs", "benchmarks.svg")
     record = json.loads((BENCHMARKS / "results" / "chart.json").read_text(encoding="utf-8"))
     lines = chart.make_lines(record, chart.ROWS, 1)
     assert 6 <= len(lines) <= 8
-    assert picture.read_text(encoding="utf-8") == chart.draw(lines, 1)
-    page = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
-    assert f"![{chart.in_words(lines, 1)}](docs/benchmarks.svg)" in page
-    page = (BENCHMARKS.parent / "docs" / "internals" / "performance.md").read_text(encoding="utf-8")
-    assert "\n".join(chart.ratios_table(lines)) in page
+    assert picture == chart.draw(lines, 1)
+    assert f"![{chart.in_words(lines, 1)}](docs/benchmarks.svg)" in of_documentation("README.md")
+    assert "\n".join(chart.ratios_table(lines)) in of_documentation("docs", "internals", "performance.md")
 
 
 def test_growth_chart_and_tables_of_the_page_are_those_of_the_record(benchmark):
-    picture = BENCHMARKS.parent / "docs" / "growth.svg"
-    if not picture.is_file():
-        pytest.skip("docs are not here")
-    growth = benchmark("growth")
+    growth, picture = benchmark("growth"), of_documentation("docs", "growth.svg")
     record = json.loads((BENCHMARKS / "results" / "growth.json").read_text(encoding="utf-8"))
-    assert picture.read_text(encoding="utf-8") == growth.draw(record)
-    page = (BENCHMARKS.parent / "docs" / "internals" / "performance.md").read_text(encoding="utf-8")
+    assert picture == growth.draw(record)
+    page = of_documentation("docs", "internals", "performance.md")
     assert f"![{growth.in_words(record)}](../growth.svg)" in page
     assert "\n".join(growth.tables(record)).strip() in page
 

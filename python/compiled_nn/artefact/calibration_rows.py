@@ -22,8 +22,8 @@ def check(rows: Samples, inputs: Inputs) -> None:
     rows : ndarray or SparseRows (m, k)
         Calibration rows, converted for the core.
     inputs : Inputs
-        Description of the inputs. If it has no ranges of the columns, only columns without any range are found that are
-        all the columns.
+        Description of the inputs. If it has no ranges of training, there is a warning only if all columns have one
+        value.
     """
     given = inputs.new_seen()
     given.add(rows)
@@ -32,19 +32,16 @@ def check(rows: Samples, inputs: Inputs) -> None:
     constant = found.numbers[LOW] == found.numbers[HIGH]
     if trained is not None:
         constant &= trained.numbers[LOW] < trained.numbers[HIGH]
-    separate = len(constant) == (
-        inputs.n_features if inputs.encoder is None else len(numeric(inputs.encoder))
+    places = (
+        [*range(inputs.n_features)] if inputs.encoder is None else [i for i, _, _ in numeric(inputs.encoder)]
     )
-    if not separate and len(rows) == 1 and inputs.shape is None:
+    if len(constant) != len(places) and len(rows) == 1 and inputs.shape is None:  # one range for all columns
         constant[:] = True
     if not constant.any() or (trained is None and not constant.all()):
         return
     if constant.all():
         which = "Every column of numbers has"
     else:
-        places = (
-            range(inputs.n_features) if inputs.encoder is None else [i for i, _, _ in numeric(inputs.encoder)]
-        )
         name = inputs.titles[places[int(np.flatnonzero(constant)[0])]]
         n = int(constant.sum())
         which = f"Column {name!r} has" if n == 1 else f"{n} columns, such as {name!r}, have"

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from .predictor import Predictor
 
 _FEWEST_EQUAL = 0.9  # share of equal labels below which there is a warning
-_ROUNDING = (
-    1e-8  # of the mean square of values: their variance is not less, so that equal values do not differ much
-)
+_ROUNDING = 1e-8  # share of the mean square of values below which their variance is rounding
 _MOST_OF_DEVIATION = 0.1  # mean difference of values above which there is one, in standard deviations
 
 
