@@ -70,11 +70,19 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
         j += width
 
 
+cdef inline void prefetch_write(Py_ssize_t n, const real *w) noexcept nogil:
+    """Prefetch w[n] for writing: see (d)."""
+    cdef Py_ssize_t j = 0
+    while j < n:
+        PREFETCH_WRITE(w + j)
+        j += GROUP*LANES
+
+
 cdef void product_before_step(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, Py_ssize_t height, const Operands *whole,
                               bint in_panels, const real *w, Py_ssize_t ldw) noexcept nogil:
     """`product`, or `multiply_panels`, in tiles of `height` rows, that prefetches w[m, vectors], which the step
     writes next: see (d)."""
-    cdef Py_ssize_t j = 0, i, r, v, rows
+    cdef Py_ssize_t j = 0, i, r, rows
     cdef int width
     cdef Operands o = whole[0]
     while j < vectors:
@@ -88,10 +96,7 @@ cdef void product_before_step(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, Py
         while i < m:
             rows = min(height, m - i)
             for r in range(i, i + rows):
-                v = j
-                while v < j + width:
-                    PREFETCH_WRITE(w + r*ldw + v*LANES)
-                    v += GROUP
+                prefetch_write(width*LANES, w + r*ldw + j*LANES)
             product_panel(width, <int>rows, <int>rows, k, &o)
             i += rows
         j += width

@@ -207,7 +207,6 @@ cdef void gradient_rows(Run *run, const Layer *layer, Py_ssize_t first, Py_ssize
     o.c, o.ldc = g, layer.ld
     if passing:
         o.c, o.ldc = scratch, vectors*LANES
-    if passing:
         product_before_step(rows, vectors, m, tile_height(ROW_GROUP, 6), o, True,
                             <const real *>run.parameters + offset, layer.ld)
     else:

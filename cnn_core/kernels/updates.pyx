@@ -21,12 +21,12 @@ from libc.math cimport INFINITY, pow, sqrt
 from cnn_core.kernels.optimizers cimport Constants, ExtraConstants, constants_of, extra_constants_of
 from cnn_core.kernels.partition cimport divided, first_input, vectors_of
 from cnn_core.kernels.vec cimport (
-    GROUP, LANES, PREFETCH_WRITE, flush_subnormals, fp_state, real, restore_fp, v_abs, v_copysign, v_div, v_load, v_lt,
-    v_max, v_min, v_set1, v_sqrt, v_store, v_where, vec)
+    LANES, flush_subnormals, fp_state, real, restore_fp, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_set1,
+    v_sqrt, v_store, v_where, vec)
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP,
     Layer, Run, Step, Update, is_frozen, share)
-# from dense.pyx: step_with
+# from dense.pyx: prefetch_write, step_with
 # from mixed_precision.pyx: renew_copies
 
 
@@ -130,14 +130,6 @@ cdef void apply_mask(Py_ssize_t n, const real *mask, const real *frozen, real *w
     while j < n:
         v_store(w + j, v_load(w + j) * v_load(mask + j) + v_load(frozen + j))
         j += LANES
-
-
-cdef inline void prefetch_write(Py_ssize_t n, const real *w) noexcept nogil:
-    """Prefetch w[n] for writing: see (d) of `dense.pyx`."""
-    cdef Py_ssize_t j = 0
-    while j < n:
-        PREFETCH_WRITE(w + j)
-        j += GROUP*LANES
 
 
 cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n,
