@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import re
 import subprocess
 import sys
@@ -104,3 +105,15 @@ def test_aliases_are_the_same_objects():
     assert conformal.lac is sets.lac
     assert calibration.fit_temperature is learned.fit_temperature
     assert diagram.network_diagram is drawn.network_diagram
+
+
+def test_every_public_method_has_a_docstring():
+    """The docstring of an overridden method does not count: the site does not show it."""
+    names = ("Network", "Ensemble", "MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor")
+    missing = [
+        f"{name}.{method}"
+        for name in names
+        for method, value in inspect.getmembers(getattr(cnn, name), inspect.isfunction)
+        if not method.startswith("_") and not value.__doc__
+    ]
+    assert missing == []

@@ -104,7 +104,7 @@ class EstimatorNarrowing(Comparing, EstimatorExchanging):
         rows = self._read_rows(X)
         return self._with_network(self._network().quantize(rows, y, sample_weight=sample_weight))
 
-    def compare_precision(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> PrecisionReport:
+    def _precision_report(self, X: Any, y: Any, sample_weight: Any) -> PrecisionReport:
         inputs.check_lengths(X, y, sample_weight)
         rows = self._read_rows(X)
         report: PrecisionReport = self._network().compare_precision(rows, y, sample_weight=sample_weight)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 class Comparing:
     """Method of networks and estimators that measures what a narrow precision changes."""
 
-    @abstractmethod
     def compare_precision(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> PrecisionReport:
         """Compare the predictions of the narrow precision with those of float32, from the same weights.
 
@@ -63,6 +62,11 @@ class Comparing:
         >>> report.rows, report.equal_labels > 0.98
         (359, True)
         """
+        return self._precision_report(X, y, sample_weight)
+
+    @abstractmethod
+    def _precision_report(self, X: Any, y: Any, sample_weight: Any) -> PrecisionReport:
+        """Return the report of `compare_precision`."""
 
 
 class Narrowing(Comparing, Predicting):
@@ -167,7 +171,9 @@ class Narrowing(Comparing, Predicting):
         other._compare(rows, encoded, weights)
         return other
 
-    def compare_precision(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> PrecisionReport:
+    # ---- parts
+
+    def _precision_report(self, X: Any, y: Any, sample_weight: Any) -> PrecisionReport:
         self._fitted()
         if self.precision_ == "float32":
             raise ValueError(
@@ -177,8 +183,6 @@ class Narrowing(Comparing, Predicting):
             )
         rows, encoded, weights = self._read_labelled(X, y, sample_weight)
         return self._compared(rows, encoded, weights)
-
-    # ---- parts
 
     def _read_labelled(
         self, X: Any, y: Any, sample_weight: Any
