@@ -42,6 +42,8 @@ LOW_PRECISION_SETS = {
 HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ipa-cp"]
 HOT_FLAGS += ["--param=avoid-fma-max-bits=0"]
 HOT_FLAGS += ["-fno-unswitch-loops", "-fno-peel-loops", "-fno-gcse-after-reload", "-fno-inline-functions"]
+# The other modules round each product, so that a baseline with fused multiply-add gives the bits of one without.
+COLD_FLAGS = ["-ffp-contract=off"]
 DIRECTIVES = {
     "language_level": 3,
     "autotestdict": False,
@@ -134,7 +136,7 @@ class BuildExt(build_ext):
                 extension.define_macros.append(("CYTHON_INLINE", "__inline__ __attribute__((always_inline))"))
             else:
                 fast = extension.name.rpartition(".")[2] in FAST_CALLS
-                extension.extra_compile_args.append("-O2" if fast else "-Os")
+                extension.extra_compile_args += [*COLD_FLAGS, "-O2" if fast else "-Os"]
 
     def prepare_windows(self) -> None:
         """clang-cl where LLVM is installed; MSVC, which has no vector extensions, builds the portable set alone."""
@@ -153,6 +155,8 @@ class BuildExt(build_ext):
             if isa := isa_of(extension):
                 extension.extra_compile_args += [f"/clang:{flag}" for flag in [*HOT_FLAGS, *flags_of(isa)]]
                 extension.define_macros.append(("CYTHON_INLINE", "__inline __attribute__((always_inline))"))
+            else:
+                extension.extra_compile_args += [f"/clang:{flag}" for flag in COLD_FLAGS]
 
     def cythonize_extensions(self) -> None:
         """C for each extension; hot modules share their .pyx, so each has a folder of its own."""

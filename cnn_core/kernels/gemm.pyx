@@ -30,7 +30,7 @@ from cnn_core.kernels.vec cimport (
     ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1,
     v_store, vec)
 from cnn_core.types cimport share
-# from dense.pyx: product_panel
+# from products.pyx: product_panel
 # from gemm_packing.pyx: Block, copy, near_stride, pack_columns, pack_rows, panel_width, round_up, shift_of,
 #     write_transposed
 

@@ -10,6 +10,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from cnn_core.kernel_tables cimport DenseKernels, ArrayKernels
 from cnn_core.types cimport loss_fn, step_fn
 
+include "products.pyx"
 include "dense.pyx"
 include "mixed_precision.pyx"
 include "gemm_packing.pyx"

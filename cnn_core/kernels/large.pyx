@@ -28,7 +28,8 @@ from cnn_core.kernels.tiles cimport Operands, panel_vectors, tile_height
 from cnn_core.kernels.vec cimport GROUP, LANES, PREFETCH, real
 from cnn_core.types cimport (
     GRADIENT_ONLY, LARGE_BLOCK, LARGE_INPUTS, LARGE_ROWS, LARGE_STRIDE, NO_NORM, ROW_GROUP, Layer, Part, Run, is_large)
-# from dense.pyx: product_before_step, product_panel, take_step
+# from products.pyx: product_before_step, product_panel
+# from dense.pyx: take_step
 # from gemm.pyx: FEW_ROWS
 # from gemm_packing.pyx: copy, pack_panel, transpose
 

@@ -30,7 +30,7 @@ from cnn_core.kernels.activations cimport total_of
 from cnn_core.kernels.partition cimport (
     EPILOGUE_FLOPS, clear_padding, goes_on, next_part, no_rows, round_up_to_cache_line, share_of_row, sync_threads,
     vectors_of, weight_of)
-from cnn_core.kernels.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
+from cnn_core.kernels.vec cimport GROUP, LANES, real, v_div, v_load, v_rounded, v_set1, v_sqrt, v_store, vec
 from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, share
 # from dense.pyx: take_step
 
@@ -72,7 +72,7 @@ cdef void scale_and_shift(const Layer *layer, const real *parameters, Py_ssize_t
         j = 0
         while j < layer.n:
             if b != NULL:
-                v_store(y + j, v_load(hat + j) * v_load(gain + j) + v_load(b + j))
+                v_store(y + j, v_rounded(v_load(hat + j) * v_load(gain + j)) + v_load(b + j))
             else:
                 v_store(y + j, v_load(hat + j) * v_load(gain + j))
             j += LANES

@@ -26,7 +26,8 @@ from cnn_core.kernels.vec cimport (
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP,
     Layer, Run, Step, Update, is_frozen, share)
-# from dense.pyx: prefetch_write, step_with
+# from products.pyx: prefetch_write
+# from dense.pyx: step_with
 # from mixed_precision.pyx: renew_copies
 
 
