@@ -199,20 +199,23 @@ class Moments(NamedTuple):
 
     @classmethod
     def _of_blocks(cls, X: Samples, chosen: Array | None, weights: Array | None) -> Moments:
-        """Return those of the chosen rows from one pass over X, in blocks."""
+        """Return those of the chosen rows from one pass over X, in blocks.
+
+        `einsum` would fuse products with sums on processors whose baseline can, as that of aarch64.
+        """
         found = cls.none(X.shape[1])
         for rows, columns, block in _iterate_blocks(X, chosen):
             smallest, largest = block.min(axis=0), block.max(axis=0)
             if weights is None:
                 mean, weight = block.mean(axis=0), float(len(block))
                 block -= mean
-                squares = np.einsum("mk,mk->k", block, block)
+                squares = np.square(block, out=block).sum(axis=0)
             else:
                 w = weights[rows]
                 weight = float(w.sum())
                 mean = (block * w[:, np.newaxis]).sum(axis=0) / weight
                 block -= mean
-                squares = np.einsum("m,mk,mk->k", w, block, block)
+                squares = (w[:, np.newaxis] * block * block).sum(axis=0)
             found._add(columns, weight, mean, squares, smallest, largest)
         return found
 
