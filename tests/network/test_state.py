@@ -243,8 +243,41 @@ def test_averages_follow_restored_weights():
     )
     new = normalised(ema=0.9)
     new.set_weights([(np.ones((4, 6)), np.zeros(6)), (np.ones((6, 5)), None), (np.ones((5, 3)), np.zeros(3))])
-    with pytest.raises(ValueError, match="needs both"):
-        new.restore(net.snapshot(optimizer=False))
+    new.restore(net.snapshot(optimizer=False))
+    assert bits(new) == bits(net)  # those of the average, before and after the first step
+    new.optimizer = cnn.SGD(1e-12)
+    new.partial_fit(X, Y)
+    assert np.allclose(new.get_weights()[0][0], net.get_weights()[0][0], atol=1e-6)
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_weights_that_were_set_have_no_average(epochs):
+    net = normalised(ema=0.9).fit(X, Y, epochs=epochs)
+    net.set_weights([(np.ones((4, 6)), np.zeros(6)), (np.ones((6, 5)), None), (np.ones((5, 3)), np.zeros(3))])
+    state, before = net.snapshot(optimizer=False), bits(net)
+    assert state.keys() == {"layers"}
+    net.restore(state)
+    assert bits(net) == before
+    net.partial_fit(X, Y)
+    assert bits(net) != before
+    net.restore(state)
+    assert bits(net) == before
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_best_weights_are_restored_after_a_callback_has_set_weights(last):
+    seen = {}
+
+    def set_weights(net, epoch, history):
+        if epoch == last:
+            net.set_weights([(W * np.float32(0.5), b) for W, b in net.get_weights()])
+        seen[epoch] = bits(net)
+
+    stopping = cnn.callbacks.EarlyStopping("epoch", mode="min") if last == 1 else True
+    net = normalised(ema=0.9)
+    net.fit(X, Y, epochs=3, validation_data=(X, Y), callbacks=[set_weights], early_stopping=stopping)
+    assert net.best_epoch_ == last
+    assert bits(net) == seen[net.best_epoch_]
 
 
 def test_divergence_after_a_refused_state_returns_to_finite_moments():

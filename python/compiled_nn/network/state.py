@@ -141,9 +141,9 @@ class State(Model):
         dict
             "layers" has one dict per layer, with "weight" (inputs, units), "bias" (units,) and "norm", a dict with
             "gain" (units,) and, for batch normalisation, the running "mean" and "variance" (units,). A key is absent if
-            the layer has no such part. With ``ema``, "average" has the averaged weights in the same form. "optimizer"
-            has "name", "hyperparameters", "step", "epoch" and "moments", a list with one entry per moment in the
-            form of "layers".
+            the layer has no such part. With ``ema``, "average" has the averaged weights in the same form; it is absent
+            before the first step, when there is no average. "optimizer" has "name", "hyperparameters", "step", "epoch"
+            and "moments", a list with one entry per moment in the form of "layers".
 
         Raises
         ------
@@ -177,7 +177,8 @@ class State(Model):
         ----------
         state : dict
             State in the form of :meth:`snapshot`; the arrays are copied. Without "optimizer", the state of the
-            optimizer is not changed. Without "average", the averaged weights of ``ema`` become those of "layers".
+            optimizer is not changed. Without "average", the averaged weights of ``ema`` become those of "layers". With
+            "average" and without "optimizer", a network that has taken no step continues from the averaged weights.
 
         Raises
         ------

@@ -39,10 +39,6 @@ def check_state(state: Any, stack: Stack) -> None:
         if stack.average is None:
             raise ValueError("state has an 'average'; the network has none, because it was made without ema.")
         _check_layers("state['average']", state["average"], layer_views(stack, stack.average))
-        if "optimizer" not in state and not stack.steps:
-            raise ValueError(
-                "state has an 'average' and no 'optimizer'; the network has not taken a step yet, so it needs both."
-            )
     if "optimizer" in state:
         _check_optimizer(state["optimizer"], stack)
 

@@ -312,7 +312,7 @@ class Trainer:
             return views if optimizer else copy_layers(views)  # a copy with moments is of this call alone
 
         state: dict[str, Any] = {"layers": copied()}
-        if stack.average is not None:
+        if stack.average is not None and stack.steps > 0:  # before the first step it has other numbers
             state["average"] = copied(stack.average)
         if optimizer:
             name, hyperparameters = self._optimizer or (None, {})
@@ -348,6 +348,8 @@ class Trainer:
                     stack.average[:] = stack.parameters
             if "average" in state and stack.average is not None:
                 assign_layers(layer_views(stack, stack.average), state["average"])
+                if "optimizer" not in state and stack.steps == 0:  # the average does not count yet
+                    stack.parameters[:] = stack.average
         self.resets += 1
 
     def _restore_optimizer(self, state: Mapping[str, Any]) -> None:
