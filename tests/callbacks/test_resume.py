@@ -274,3 +274,36 @@ def test_an_order_with_a_row_twice(tmp_path):
     safetensors_file.write_tensors(path, tensors, documents)
     with pytest.raises(ValueError, match="does not have each row number once"):
         train_estimator(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (cnn.Adam(cnn.schedules.Cosine(0.05, over=60)), cnn.SGD(0.1, momentum=0.9)),
+        (cnn.SGD(0.1, momentum=0.9), cnn.SGD(0.02, momentum=0.9)),
+        (cnn.SGD(lambda step: 0.1), cnn.Adam(0.01)),
+    ],
+)
+@pytest.mark.parametrize("crash", [1, 2, 3, 5])
+def test_an_optimizer_that_a_callback_has_assigned(tmp_path, before, after, crash):
+    def assign(net, epoch, history):
+        if epoch == 2:
+            net.optimizer = after
+
+    parameters = {"optimizer": before}
+    expected = train_network(tmp_path / "whole", assign, parameters=parameters)
+    with pytest.raises(CrashError):
+        train_network(tmp_path / "file", assign, Crash(crash), parameters=parameters)
+    assert described(train_network(tmp_path / "file", assign, parameters=parameters)) == described(expected)
+
+
+@pytest.mark.parametrize("crash", [2, 3, 5])
+def test_weights_that_a_callback_has_set(tmp_path, crash):
+    def halve(net, epoch, history):
+        if epoch == 2:
+            net.set_weights([(W * np.float32(0.5), b) for W, b in net.get_weights()])
+
+    expected = train_network(tmp_path / "whole", halve)
+    with pytest.raises(CrashError):
+        train_network(tmp_path / "file", halve, Crash(crash))
+    assert described(train_network(tmp_path / "file", halve)) == described(expected)

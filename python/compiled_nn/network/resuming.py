@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
     from ..data.arrays import Array
     from ..data.samples import Samples
+    from ..optimizers.base import Optimizer
     from ..training.batches import Data
     from ..training.loop import Source
     from ..training.plan import Plan
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 _SIMPLE = (bool, int, float, str, type(None))
 _WEIGHTS = ("layers.", "members.")  # starts of the names of tensors that training changes
-# Fields of the document of a network; the optimizer is that of the latest epoch, whose rate callbacks can change.
+_SET = {"name": "array"}  # initialiser of a layer whose weights were given, also by a callback
+# Fields of the document of a network; the optimizer is that of the latest epoch, which callbacks can change.
 _NOT_COMPARED = ("format_version", "library_version", "metadata", "network.optimizer", "members.kept")
 
 
@@ -200,6 +202,7 @@ class Resumption(Recording):
 
     def __init__(self, net: Any, run: Run, source: Source, plan: Plan) -> None:
         self._trainer, self._source, self._order = run.trainer, source, net._row_order()
+        self._assigned: Optimizer | None = None  # by a callback of the run in the file
         super().__init__(net, plan, _description(net, run, source, plan))
 
     def _continue(self, net: Any) -> RunState:
@@ -216,7 +219,15 @@ class Resumption(Recording):
         set_source(self._source, found)
         net.history = stored.history
         net._weights_changed()
+        if stored.document["network"]["optimizer"] != found.description["optimizer"]:
+            self._assigned = stored.optimizer
         return found
+
+    def begin(self, net: NetworkLike) -> None:
+        """Set the state of the callbacks, and the optimizer that one of them has assigned."""
+        super().begin(net)
+        if self._assigned is not None and to_config(self._assigned) != to_config(net.optimizer):
+            net.optimizer = self._assigned
 
     def _state(self, description: dict[str, Any], reason: str | None) -> RunState:
         generator, order = (None, None) if self._order is None else self._order.state()
@@ -226,9 +237,10 @@ class Resumption(Recording):
 
 
 class _Stored(NamedTuple):
-    """Content of a checkpoint: documents, tensors that are learned from the rows, and states."""
+    """Content of a checkpoint: document, optimizer, tensors that are learned from the rows, and states."""
 
     document: dict[str, Any]
+    optimizer: Optimizer
     learned: dict[str, Array]
     run: RunState
     trainer: dict[str, Any]
@@ -245,7 +257,8 @@ def _read(path: str) -> _Stored:
         run = run_file.parse(file, parts)
         recorded.verify(file, described.document, described.card)
         learned = learned_tensors(file)
-        return _Stored(described.document, learned, run, *checkpoint_file.parse_training(file, parts))
+        training = checkpoint_file.parse_training(file, parts)
+        return _Stored(described.document, parts.configuration.optimizer, learned, run, *training)
 
 
 def learned_tensors(file: Any) -> dict[str, Array]:
@@ -347,7 +360,8 @@ def _difference(path: str, before: Any, now: Any) -> tuple[str, Any, Any] | None
     if isinstance(before, dict) and isinstance(now, dict):
         for name in [*before, *(name for name in now if name not in before)]:
             inner = f"{path}.{name}" if path else name
-            found = None if inner in _NOT_COMPARED else _difference(inner, before.get(name), now.get(name))
+            left_out = inner in _NOT_COMPARED or (name == "init" and before.get(name) == _SET)
+            found = None if left_out else _difference(inner, before.get(name), now.get(name))
             if found is not None:
                 return found
         return None
