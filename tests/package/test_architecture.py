@@ -173,10 +173,6 @@ BLAS = {
 }
 NO_BLAS = {
     ("data/arrays.py", "vdot"): "a quick test that all is finite; where it fails, each number is checked",
-    (
-        "preprocessing/standardization.py",
-        "einsum",
-    ): "without optimize it calls no BLAS; its blocks are C-contiguous",
 }
 
 
