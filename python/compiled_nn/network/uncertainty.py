@@ -151,8 +151,9 @@ class Uncertainty(Predicting):
         This is split conformal prediction: the margin is the quantile of the scores of :meth:`calibrate_intervals`, at
         the level `coverage` with the correction for their number. The interval is the predicted value plus and minus
         the margin, which is the same for all rows. For the loss "quantile", it is from the lowest quantile minus the
-        margin to the highest quantile plus the margin. For "gaussian_nll", the margin is a multiple of the predicted
-        standard deviation of each row.
+        margin to the highest quantile plus the margin; the margin is negative if the quantiles were too far apart, and
+        an interval is empty, with lower > upper, where they are closer than twice that. For "gaussian_nll", the margin
+        is a multiple of the predicted standard deviation of each row.
 
         Parameters
         ----------

@@ -69,7 +69,8 @@ def cqr(lower: Any, upper: Any, y: Any) -> Array:
     """Return the scores of conformalised quantile regression, for intervals from lower - q to upper + q.
 
     The width of the intervals varies with that of the predicted quantiles. q is negative if the quantiles are too far
-    apart (Romano, Patterson and Candès, 2019).
+    apart (Romano, Patterson and Candès, 2019); an interval is then empty, with lower > upper, where they are closer
+    than -2 q.
 
     Parameters
     ----------
