@@ -1,8 +1,16 @@
 """Cluster of two worker processes that the tests of this folder share."""
 
 import gc
+from pathlib import Path
 
 import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """Run the tests of this folder last: threads of the cluster would count in tests that measure memory or reads."""
+    items.sort(key=lambda item: item.path.is_relative_to(HERE))
 
 
 @pytest.fixture(autouse=True)
