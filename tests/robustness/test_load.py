@@ -1,7 +1,6 @@
 """Many threads on one network: the bits of serial calls, bounded memory and threads, a figure for the throughput; and
 predictions while the network is trained, each of which is that of one whole state."""
 
-import gc
 import os
 import signal
 import sys
@@ -12,16 +11,11 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.callbacks import Callback
+from memory import memory_in_use, resident_memory
 from small import blobs
 
 CALLERS = 32
 ROWS = np.random.default_rng(0).normal(size=(256, 64)).astype("float32")
-
-
-def memory_in_use():
-    """Resident memory of this process in bytes."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def threads_in_use():
@@ -75,10 +69,9 @@ def test_32_threads_predict_the_bits_of_serial_calls(rows, standardize, effort, 
     def observe():
         barrier.wait()
         while len(counts) < CALLERS:
-            watch.append((memory_in_use(), threads_in_use()))
+            watch.append((resident_memory(), threads_in_use()))
             time.sleep(0.05)
 
-    gc.collect()
     alone = alone_per_second(net, X)
     before, known = memory_in_use(), threads_in_use()
     run_all([predict] * CALLERS + [observe])

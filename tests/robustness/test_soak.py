@@ -11,22 +11,19 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn import functional
+from memory import memory_in_use
 from small import INDICES, X, fitted
 
 import cnn_core.functions
 from cnn_core.stack import Objective, Stack
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="reads /proc")
-PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 BAD = np.full((3, 4), np.nan)
 
 
 def resources():
-    """Return the resident memory in bytes, and the numbers of file descriptors and threads."""
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        resident = int(file.read().split()[1]) * PAGE
-    return resident, len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+    """Return the memory in use in bytes, and the numbers of file descriptors and threads."""
+    return memory_in_use(), len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
 
 
 class Fails(cnn.callbacks.Callback):
