@@ -297,13 +297,83 @@ def test_an_optimizer_that_a_callback_has_assigned(tmp_path, before, after, cras
     assert described(train_network(tmp_path / "file", assign, parameters=parameters)) == described(expected)
 
 
+def halve(net, epoch, history):
+    """Callback that sets weights, with which the file says that those of each layer were given."""
+    if epoch == 2:
+        net.set_weights([(W * np.float32(0.5), b) for W, b in net.get_weights()])
+
+
+def test_an_optimizer_that_changes_the_format_of_the_file(tmp_path):
+    def assign(net, epoch, history):
+        if epoch == 2:
+            net.optimizer = cnn.Adam(cnn.schedules.Cosine(0.05, over=60))
+
+    def train(path, *more):
+        callbacks = [Checkpoint(path, resume=True), assign, *more]
+        return cnn.Network([cnn.Dense(3)], seed=3).fit(X, Y, epochs=4, batch_size=20, callbacks=callbacks)
+
+    expected = train(tmp_path / "whole")
+    with pytest.raises(CrashError):
+        train(tmp_path / "c", Crash(3))
+    assert described(train(tmp_path / "c")) == described(expected)
+
+
 @pytest.mark.parametrize("crash", [2, 3, 5])
 def test_weights_that_a_callback_has_set(tmp_path, crash):
-    def halve(net, epoch, history):
-        if epoch == 2:
-            net.set_weights([(W * np.float32(0.5), b) for W, b in net.get_weights()])
-
     expected = train_network(tmp_path / "whole", halve)
     with pytest.raises(CrashError):
         train_network(tmp_path / "file", halve, Crash(crash))
     assert described(train_network(tmp_path / "file", halve)) == described(expected)
+
+
+ONES, PHASES = np.ones((4, 8)), np.arange(8.0)
+INITIALIZERS = {
+    "default": None,
+    "name": "he_uniform",
+    "constant": cnn.Constant(0.25),
+    "array": ONES,
+    "another array": 2 * ONES,
+    "arrays": (ONES, PHASES),
+    "other biases": (ONES, -PHASES),
+    "drawn, and biases": ("he_uniform", PHASES),
+    "drawn, and other biases": ("he_uniform", -PHASES),
+}
+
+
+def train_from(path, init, *more):
+    net = cnn.Network([cnn.Dense(8, "relu", init=init), cnn.Dense(3)], seed=3)
+    return net.fit(X, Y, epochs=4, batch_size=20, callbacks=[Checkpoint(path, resume=True), halve, *more])
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_initializers_after_a_callback_has_set_weights(name, tmp_path):
+    init = INITIALIZERS[name]
+    expected = train_from(tmp_path / "whole", init)
+    with pytest.raises(CrashError):
+        train_from(tmp_path / "c", init, Crash(3))
+    content = (tmp_path / "c").read_bytes()
+    for other, changed in INITIALIZERS.items():
+        if other != name:
+            with pytest.raises(ValueError, match=r"of another run: initial weights\[0\].* differs"):
+                train_from(tmp_path / "c", changed)
+    assert (tmp_path / "c").read_bytes() == content
+    assert described(train_from(tmp_path / "c", init)) == described(expected)
+
+
+@pytest.mark.parametrize("norm", [None, "layer"])
+def test_weights_that_were_set_before_training(tmp_path, norm):
+    def train(path, weights, *more):
+        net = cnn.Network([cnn.Dense(8, "relu", norm=norm), cnn.Dense(3)], seed=3)
+        if weights is not None:
+            net.set_weights(weights)
+        return net.fit(X, Y, epochs=4, batch_size=20, callbacks=[Checkpoint(path, resume=True), *more])
+
+    start = train(tmp_path / "start", None).snapshot()["layers"]
+    other = [{**state, "bias": state["bias"] + 1} for state in start]
+    expected = train(tmp_path / "whole", start)
+    with pytest.raises(CrashError):
+        train(tmp_path / "c", start, Crash(3))
+    for changed in (other, None):
+        with pytest.raises(ValueError, match=r"of another run: initial weights.* differs"):
+            train(tmp_path / "c", changed)
+    assert described(train(tmp_path / "c", start)) == described(expected)

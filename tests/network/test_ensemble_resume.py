@@ -17,8 +17,9 @@ CALLS = {
 }
 
 
-def train(path, *more, X=X, y=Y, **options):
-    nets = [cnn.Network([cnn.Dense(6, "relu", dropout=0.1), cnn.Dense(3)], seed=i) for i in range(4)]
+def train(path, *more, X=X, y=Y, init=None, **options):
+    first = cnn.Dense(6, "relu", dropout=0.1, init=init)
+    nets = [cnn.Network([first, cnn.Dense(3)], seed=i) for i in range(4)]
     ensemble = cnn.Ensemble(nets)
     callbacks = [Checkpoint(path, resume=True), *more]
     return ensemble.fit(X, y, **{"epochs": 8, "batch_size": 20, "callbacks": callbacks} | options)
@@ -68,6 +69,10 @@ def test_refused(tmp_path):
         train(tmp_path / "c", epochs=9)
     with pytest.raises(ValueError, match=r"is the checkpoint of another run: rows.hash of X differs"):
         train(tmp_path / "c", X=X + 1)
+    with pytest.raises(
+        ValueError, match=r"is the checkpoint of another run: initial weights\[0\]\[0\] differs"
+    ):
+        train(tmp_path / "c", init="he_uniform")
     with pytest.raises(ValueError, match="cannot be used with map"):
         train(tmp_path / "c", map=map)
     with pytest.raises(ValueError, match="needs seeds"):

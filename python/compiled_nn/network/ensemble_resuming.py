@@ -140,6 +140,7 @@ def _description(ensemble: Any, together: Together, read: EnsembleData, plan: En
     rows = resuming.described_source(together) or resuming.hashes(read.X, read.y, weights)
     masks = None if read.masks is None else resuming.hash_of(np.packbits(read.masks))
     return {
+        "initial weights": [resuming.initial_weights(network) for network in ensemble._networks],
         "argument": {
             "epochs": p.epochs,
             "batch_size": p.batch_size if read.y is None else together.data.batches.size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,8 @@ from ..files import checkpoint_file, network_file, recorded, run_file
 from ..files.run_file import RunState
 from ..files.safetensors_file import numbers, open_tensors, write_tensors
 from ..optimizers.registry import to_config
+from ..spec.initializers import Given, WithBiases
+from ..spec.initializers import to_config as initializer_to_config
 from ..training.history import last_epoch
 
 if TYPE_CHECKING:
@@ -30,17 +33,28 @@ if TYPE_CHECKING:
     from ..data.arrays import Array
     from ..data.samples import Samples
     from ..optimizers.base import Optimizer
+    from ..spec.initializers import Init
     from ..training.batches import Data
     from ..training.loop import Source
     from ..training.plan import Plan
     from ..training.validation import Validation
+    from ..training.weights import LayerState
     from .run import Run
 
 _SIMPLE = (bool, int, float, str, type(None))
 _WEIGHTS = ("layers.", "members.")  # starts of the names of tensors that training changes
-_SET = {"name": "array"}  # initialiser of a layer whose weights were given, also by a callback
-# Fields of the document of a network; the optimizer is that of the latest epoch, which callbacks can change.
-_NOT_COMPARED = ("format_version", "library_version", "metadata", "network.optimizer", "members.kept")
+# Fields of the document of a network. The optimizer and the initialisers are those of the latest epoch, which callbacks
+# can change; those at the start are in the description of the call. The format, and with it the field for the
+# temperature, depends on them.
+_NOT_COMPARED = (
+    "format_version",
+    "library_version",
+    "metadata",
+    "network.optimizer",
+    "temperature",
+    "members.kept",
+)
+_INITIALIZER = re.compile(r"(network|members\.networks\[\d+\])\.layers\[\d+\]\.init")
 
 
 def checkpoint_of(callbacks: Sequence[Callback]) -> Checkpoint | None:
@@ -286,6 +300,7 @@ def _description(net: Any, run: Run, source: Any, plan: Plan) -> dict[str, Any]:
     return {
         "parameter": net._run_parameters(),
         "optimizer": to_config(net.optimizer),
+        "initial weights": initial_weights(net),
         "argument": {
             "epochs": plan.epochs,
             "batch_size": plan.batch_size if run.data is None else run.data.batches.size,
@@ -298,6 +313,28 @@ def _description(net: Any, run: Run, source: Any, plan: Plan) -> dict[str, Any]:
         "rows": described_source(source) if run.data is None else _rows(run.data, run.objective.weights),
         "validation rows": held_out_rows(run.held_out),
     }
+
+
+def initial_weights(net: Any) -> list[Any]:
+    """Return the initialiser of each layer as JSON, or the hashes of its weights if they are given as arrays."""
+    if net._initial is not None:
+        return [_hashes_of_state(state) for state in net._initial]
+    return [_described_initializer(layer.init) for layer in net.layers]
+
+
+def _hashes_of_state(state: LayerState) -> dict[str, Any]:
+    return {
+        name: _hashes_of_state(value) if isinstance(value, dict) else hash_of(value)
+        for name, value in state.items()
+    }
+
+
+def _described_initializer(init: Init) -> Any:
+    if isinstance(init, Given):
+        return _hashes_of_state({"weight": init.weight} | ({} if init.bias is None else {"bias": init.bias}))
+    if isinstance(init, WithBiases) and isinstance(init.bias, np.ndarray):
+        return [initializer_to_config(init.weight), hash_of(init.bias)]
+    return initializer_to_config(init)
 
 
 def described_callbacks(plan: Plan) -> list[dict[str, Any]]:
@@ -360,7 +397,7 @@ def _difference(path: str, before: Any, now: Any) -> tuple[str, Any, Any] | None
     if isinstance(before, dict) and isinstance(now, dict):
         for name in [*before, *(name for name in now if name not in before)]:
             inner = f"{path}.{name}" if path else name
-            left_out = inner in _NOT_COMPARED or (name == "init" and before.get(name) == _SET)
+            left_out = inner in _NOT_COMPARED or _INITIALIZER.fullmatch(inner)
             found = None if left_out else _difference(inner, before.get(name), now.get(name))
             if found is not None:
                 return found
