@@ -2,6 +2,9 @@
 
 import ctypes
 import gc
+import statistics
+
+PARTS = 5
 
 
 def resident_memory():
@@ -20,3 +23,17 @@ def memory_in_use():
     if trim is not None:
         trim(ctypes.c_size_t(0))
     return resident_memory()
+
+
+def growth_of_memory(repeat, count):
+    """Return the growth of the memory in use in bytes while `repeat` makes `count` calls.
+
+    It is PARTS times that of the median of so many parts: memory that is kept once, by some cache, is in few of them.
+    """
+    growths, before = [], memory_in_use()
+    for _ in range(PARTS):
+        repeat(count // PARTS)
+        after = memory_in_use()
+        growths.append(after - before)
+        before = after
+    return PARTS * statistics.median(growths)

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 MEMORY = 8 * 2**30  # bytes of address space of a child of `outcome`
 OTHER_ERROR = 3
@@ -16,6 +18,16 @@ def run_with_isa(name, *arguments):
     return subprocess.run(
         [sys.executable, *arguments], env=child, capture_output=True, text=True, timeout=LONGEST
     )
+
+
+def in_new_process(function, *arguments):
+    """Return what a function of a module returns in a new process.
+
+    Tests of memory need one. NumPy and glibc keep thousands of small blocks that were freed; after other tests, each of
+    them can be alone in its page.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result(LONGEST)
 
 
 def outcome(function, *arguments):
