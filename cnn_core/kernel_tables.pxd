@@ -15,6 +15,8 @@ cdef struct DenseKernels:
     # without a result if `finite_only` and a number of x is not finite.
     int (*forward_units)(const Net *net, int index, const void *parameters, const void *x, Py_ssize_t ldx, Py_ssize_t m,
                          Py_ssize_t first, Py_ssize_t last, bint finite_only, void *a) noexcept nogil
+    # copies of W of narrow layers, for predictions of many rows: those with `copied_numbers`, in turn
+    void (*copy_narrow)(const Net *net, const void *parameters, void *copies) noexcept nogil
     # target[m] = rows first, first + 1, ... of x: converted, scaled, encoded; padded with zeros to rows of ld reals
     void (*gather)(const Rows *x, Py_ssize_t first, Py_ssize_t m, void *target, Py_ssize_t ld) noexcept nogil
     # passes of training, or one gradient, or one loss; called by each thread of a region with its rank

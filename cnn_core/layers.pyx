@@ -32,7 +32,7 @@ from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.threads cimport acquire_threads, read_number, release_threads, replace_number, run_shares
 from cnn_core.types cimport (
     BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LARGE_WEIGHTS, LAYER_NORM, LINKED, LOGITS, NO_NORM, PIECE_GROUP,
-    RMS_NORM, ROW_GROUP, SLICE_FLOPS, Layer, Net, Pieces, Rows, share, user_fn)
+    RMS_NORM, ROW_GROUP, SLICE_FLOPS, Layer, Net, Pieces, Rows, copied_numbers, share, user_fn)
 
 cnp.import_array()
 
@@ -54,6 +54,7 @@ cdef enum:
     LARGE_FORWARD_BLOCK = 128       # more where parameters have more than LARGE_WEIGHTS bytes: 5 % less time,
     GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
     FEWEST_ROWS = 4                 # but at least these; reading the weights takes as long as computing so many
+    COPIED_ROWS = 128               # fewest rows for each thread for which narrow layers are copied
     CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
     SMALL_WORK = 16384              # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
@@ -208,6 +209,29 @@ cdef inline Py_ssize_t forward_work(const Net *net, Py_ssize_t block, Py_ssize_t
     if net.low_precision != NULL:
         rows += block
     return rows * net.width * itemsize
+
+
+cdef Py_ssize_t narrow_numbers(const Net *net, Py_ssize_t itemsize) noexcept nogil:
+    """Reals that `DenseKernels.copy_narrow` writes."""
+    cdef Py_ssize_t index, count = 0
+    for index in range(net.depth):
+        count += copied_numbers(&net.layers[index], itemsize)
+    return count
+
+
+cdef char *copy_narrow(const Net *net, const DenseKernels *dense, const void *parameters, Py_ssize_t itemsize,
+                       Net *with_copies) noexcept nogil:
+    """Set `with_copies` to `net` with copies of its narrow layers, in memory that the caller frees. Returns NULL
+    without such layers, or memory."""
+    cdef Py_ssize_t numbers = narrow_numbers(net, itemsize)
+    cdef char *room = NULL
+    if numbers > 0:
+        room = <char *>PyMem_RawMalloc(numbers*itemsize + 64)
+    if room != NULL:
+        with_copies[0] = net[0]
+        with_copies.copies = room + (64 - <uintptr_t>room % 64)
+        dense.copy_narrow(net, parameters, <void *>with_copies.copies)
+    return room
 
 
 cdef bint is_vector(cnp.ndarray array) noexcept:
@@ -877,8 +901,10 @@ cdef class Layers:
                          bint finite_only, int threads, const UnitsOfY *units) noexcept nogil:
         """Rows first, ..., first + m - 1 of x."""
         cdef Forward f
+        cdef Net with_copies
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
+        cdef char *copies = NULL
         cdef int size = 1
         cdef Py_ssize_t serial = SERIAL_FLOPS, least = FEWEST_ROWS, block = FORWARD_BLOCK
         if net.low_precision != NULL:
@@ -910,6 +936,9 @@ cdef class Layers:
                 release_threads(size)
                 return -1
         f.work = room + (64 - <uintptr_t>room % 64)
+        if m >= COPIED_ROWS*size and net.low_precision == NULL and (x.pieces == NULL or x.pieces.table == NULL):
+            copies = copy_narrow(net, self.dense, self.parameters_data, self.itemsize, &with_copies)
+            f.net = net if copies == NULL else &with_copies
         if size > 1 and divides_units(&f, self.itemsize, size):
             forward_few_rows(&f, self.itemsize, size)
         else:
@@ -917,6 +946,7 @@ cdef class Layers:
         release_threads(size)
         if room != small:
             PyMem_RawFree(room)
+        PyMem_RawFree(copies)
         return 0 if f.outcome == 1 else 1 if f.outcome == 0 else -2
 
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:

@@ -10,6 +10,7 @@ cdef enum:
     ROW_GROUP = 16          # rows are divided among threads in multiples of this; buffers have such multiples of rows
     MOST_NARROW = 192       # layers stored units x inputs have fewer units than this
     NARROW_PANEL = 96       # their gradient is computed for this many inputs at once
+    COPIED_BYTES = 192      # fewest bytes of the units of a layer with a copy: see `copied_numbers`
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
     LARGE_WEIGHTS = 1024 * 1024     # bytes of W above which a layer is large: see `large.pyx`
     LARGE_UNITS = 48        # fewest units of a large layer
@@ -90,6 +91,7 @@ cdef struct Net:
     user_fn call            # NULL if no activation is the user's
     void *owner             # the `Layers` object that is passed to `call`
     const LowPrecision *low_precision   # prediction: weights that are used in place of the parameters; or NULL
+    const void *copies      # prediction of many rows: see `DenseKernels.copy_narrow`; or NULL
 
 cdef struct Pieces:         # piecewise-linear functions of columns of X, the inputs that follow them: see `encode`
     Py_ssize_t count        # number of columns that are encoded
@@ -297,6 +299,12 @@ cdef inline Py_ssize_t operand_stride(Py_ssize_t k, int precision) noexcept nogi
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""
     return run.update != NULL and run.update.factors[index] == 0
+
+
+cdef inline Py_ssize_t copied_numbers(const Layer *layer, Py_ssize_t size) noexcept nogil:
+    """Reals of the copy of W for predictions of many rows; 0 if the layer has none. size: bytes of a real."""
+    cdef Py_ssize_t line = 64 // size
+    return 0 if layer.whole * size < COPIED_BYTES else (layer.k + line - 1) // line * line * layer.whole
 
 
 cdef inline bint is_large(const Layer *layer, Py_ssize_t size) noexcept nogil:

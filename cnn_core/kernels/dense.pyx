@@ -27,6 +27,7 @@ from cnn_core.kernels.vec cimport LANES, PREFETCH_WRITE, real, v_load, v_set1, v
 from cnn_core.types cimport (
     GRADIENT_ONLY, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step)
 # from products.pyx: deep_product, dot_product, is_deep, product, product_before_step
+# from partial_sums.pyx: ROWS_BY_SUMS, two_products_by_sums
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is read panel by panel, each for all rows before the next panel
@@ -56,26 +57,30 @@ cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) no
     return min(m, max(height, rows // height * height))
 
 
-cdef void narrow_product(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
-    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, dot products compute only the units
-    past the last whole cache line."""
+cdef void narrow_product(const Layer *layer, const real *copy, bint by_sums, Py_ssize_t m, Operands *o) noexcept nogil:
+    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, or one that is made for partial sums,
+    dot products compute only the units past the last whole cache line."""
     cdef Operands main = o[0]
     cdef Py_ssize_t whole = layer.whole if copy != NULL else 0
-    if whole > 0:
-        main.b, main.ldb = copy, layer.ldw
-        product(m, whole // LANES, layer.k, &main)
     if whole < layer.n:
-        main = o[0]
         main.b += whole*layer.ldt
         main.c += whole
         if main.d != NULL:
             main.d += whole
         dot_product(m, layer.n - whole, round_up_to_cache_line(layer.k), &main)
+    if whole > 0:
+        main = o[0]
+        main.b, main.ldb = copy, whole if by_sums else layer.ldw
+        if by_sums:
+            two_products_by_sums(m, whole, round_up_to_cache_line(layer.k), &main)
+        else:
+            product(m, whole // LANES, layer.k, &main)
 
 
-cdef void forward_layer(const Layer *layer, const real *parameters, const real *copy, const real *x, Py_ssize_t ldx,
-                        Py_ssize_t m, real *a, int activation) noexcept nogil:
-    """A[m, n] = f(X[m, k] W + b); A's padding is zero. `copy` is `Run.wt` of the layer, or NULL."""
+cdef void forward_layer(const Layer *layer, const real *parameters, const real *copy, bint by_sums, const real *x,
+                        Py_ssize_t ldx, Py_ssize_t m, real *a, int activation) noexcept nogil:
+    """A[m, n] = f(X[m, k] W + b); A's padding is zero. `copy` is `Run.wt` of the layer, or, `by_sums`, from
+    `copy_narrow`, or NULL."""
     cdef Py_ssize_t i = 0, height = block_height(m, layer.n, layer.k), rows, n = vectors_of(layer.n)
     cdef Operands o
     o.a_row, o.a_col = ldx, 1
@@ -84,13 +89,13 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
     o.ldd = 0
     o.ldc = layer.ld
     if layer.units_major:
-        height = ROW_GROUP
+        height = ROWS_BY_SUMS if by_sums and copy != NULL else ROW_GROUP
     while i < m:
         rows = min(height, m - i)
         o.a = x + i*ldx
         o.c = a + i*layer.ld
         if layer.units_major:
-            narrow_product(layer, copy, rows, &o)
+            narrow_product(layer, copy, by_sums, rows, &o)
         elif is_deep(layer, m):
             deep_product(rows, n, layer.k, &o)
         else:

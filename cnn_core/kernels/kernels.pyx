@@ -11,9 +11,10 @@ from cnn_core.kernel_tables cimport DenseKernels, ArrayKernels
 from cnn_core.types cimport loss_fn, step_fn
 
 include "products.pyx"
+include "gemm_packing.pyx"
+include "partial_sums.pyx"
 include "dense.pyx"
 include "mixed_precision.pyx"
-include "gemm_packing.pyx"
 include "gemm.pyx"
 include "large.pyx"
 include "norms.pyx"
@@ -34,7 +35,7 @@ include "probes.pyx"
 
 cdef DenseKernels dense_exports
 dense_exports.forward, dense_exports.gather = forward, gather_for_forward
-dense_exports.forward_units = forward_units
+dense_exports.forward_units, dense_exports.copy_narrow = forward_units, copy_narrow
 dense_exports.run = run_passes
 dense_exports.record, dense_exports.play_back, dense_exports.apply_gradient = record, play_back, apply_gradient
 dense_exports.drop_rows = drop_rows

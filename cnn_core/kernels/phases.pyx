@@ -57,8 +57,8 @@ cdef void forward_part(Run *run, int index, const Part *part, const real *below,
                               ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
                               IDENTITY if layer.has_epilogue else activation, operands_of(run, part.rank))
         else:
-            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below + some.first*ldx,
-                          ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
+            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], False,
+                          below + some.first*ldx, ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
                           IDENTITY if layer.has_epilogue else activation)
 
 

@@ -7,7 +7,7 @@ from cnn_core.kernels.activations cimport softmax_row
 from cnn_core.kernels.partition cimport round_up_to_cache_line, vectors_of
 from cnn_core.kernels.vec cimport (
     LANES, LOW_PRECISION, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec)
-from cnn_core.types cimport BOTH_CLASSES, LINKED, LOGITS, SINGLE, Layer, Net, Rows
+from cnn_core.types cimport BOTH_CLASSES, LINKED, LOGITS, SINGLE, Layer, Net, Rows, copied_numbers
 # from dense.pyx: encoded_layer, forward_layer, gather_rows
 # from mixed_precision.pyx: low_forward_layer
 # from epilogue.pyx: epilogue_predict
@@ -64,6 +64,8 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
     cdef real *a = even
     cdef real *out = <real *>out_
     cdef const real *below
+    cdef const real *copies
+    cdef const real *copy
     cdef int index, activation, top = net.depth - 1
     cdef const Layer *layer = &net.layers[top]
     cdef Py_ssize_t at = first, m, ldx, i, k = net.layers[0].k
@@ -81,8 +83,13 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
             restore_fp(saved)
             return 0
         # Outputs of the layers alternate between two buffers.
+        copies = <const real *>net.copies
         for index in range(net.depth):
             layer = &net.layers[index]
+            copy = NULL
+            if copies != NULL and copied_numbers(layer, sizeof(real)) > 0:
+                copy = copies
+                copies += copied_numbers(layer, sizeof(real))
             a = odd if index % 2 else even
             activation = layer.activation
             if index == top and (output == LOGITS or activation == SOFTMAX):
@@ -94,7 +101,7 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
                 encoded_layer(x, layer, <const real *>parameters, below, ldx, m, a,
                               IDENTITY if layer.has_epilogue else activation)
             else:
-                forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
+                forward_layer(layer, <const real *>parameters, copy, True, below, ldx, m, a,
                               IDENTITY if layer.has_epilogue else activation)
             if not net.plain and not epilogue_predict(net, index, activation, <const real *>parameters, m, below, ldx,
                                                       a, odd + block*net.width):
@@ -131,7 +138,7 @@ cdef int forward_units(const Net *net, int index, const void *parameters, const 
     layer.b += first if layer.b >= 0 else 0
     layer.n = last - first
     if finite:
-        forward_layer(&layer, <const real *>parameters, NULL, <const real *>x, ldx, m, <real *>a + first,
+        forward_layer(&layer, <const real *>parameters, NULL, False, <const real *>x, ldx, m, <real *>a + first,
                       layer.activation)
     restore_fp(saved)
     return finite

@@ -249,7 +249,10 @@ def test_link_false_gives_the_logits(rng, dtype, loss):
 
 # Narrow, wide, deep, one output, one input, and wide enough for blocks of W: each may take a kernel of its
 # own.
-SHAPES = [(784, 128, 10), (12, 5, 3), (5000, 3), (300, 1), (1, 40, 2), (64, 50, 50, 50, 1), (100, 700, 9)]
+SHAPES = [
+    *[(784, 128, 10), (12, 5, 3), (5000, 3), (300, 1), (1, 40, 2), (64, 50, 50, 50, 1), (100, 700, 9)],
+    *[(784, 50, 10), (261, 130, 300, 100), (5003, 50)],  # layers with a copy for predictions of many rows
+]
 
 
 @pytest.mark.parametrize("sizes", SHAPES)
