@@ -35,7 +35,20 @@ settings.register_profile("long", deadline=None, max_examples=20_000, database=N
 settings.load_profile("suite")
 
 
+# Half of the time of the suite: `pytest` without arguments leaves out these folders and files, `pytest --all` does not.
+THOROUGH = (
+    *("cli/test_interrupted_commands.py", "core/test_isa.py", "dask", "datasets/test_limits.py"),
+    *("docs/test_commands.py", "docs/test_examples.py", "docs/test_gallery.py", "docs/test_notebooks.py"),
+    *("exchange/test_quantised_exports.py", "exchange/test_sklearn.py", "report", "robustness"),
+    *("serving/test_browser.py", "serving/test_http.py", "training/test_limits_of_time.py"),
+    "tutorials/test_figures.py",
+)
+
+
 def pytest_addoption(parser):
+    parser.addoption(
+        "--all", action="store_true", help="run the tests that pytest without arguments leaves out, too"
+    )
     group = parser.getgroup("robustness")
     group.addoption("--long", action="store_true", help="run the long form of the tests: minutes to hours")
     group.addoption(
@@ -49,6 +62,21 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("long"):
         settings.load_profile("long")
+
+
+def is_thorough(path):
+    """Whether a file of tests is left out by `pytest` without arguments."""
+    return any(path.is_relative_to(TESTS / name) for name in THOROUGH)
+
+
+def pytest_collection_modifyitems(config, items):
+    chosen = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or any(
+        map(config.getoption, ("all", "long", "keyword", "markexpr"))
+    )
+    if not chosen:
+        left_out = [item for item in items if is_thorough(item.path)]
+        items[:] = [item for item in items if not is_thorough(item.path)]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_collection_finish():
