@@ -10,7 +10,8 @@ cdef enum:
     ROW_GROUP = 16          # rows are divided among threads in multiples of this; buffers have such multiples of rows
     MOST_NARROW = 192       # layers stored units x inputs have fewer units than this
     NARROW_PANEL = 96       # their gradient is computed for this many inputs at once
-    COPIED_BYTES = 192      # fewest bytes of the units of a layer with a copy: see `copied_numbers`
+    FEWEST_COPIED = 192     # fewest bytes of the units of a layer with a copy, and
+    MOST_COPIED = 512 * 1024    # most bytes of the copy, which stays in the second-level cache: see `copied_numbers`
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
     LARGE_WEIGHTS = 1024 * 1024     # bytes of W above which a layer is large: see `large.pyx`
     LARGE_UNITS = 48        # fewest units of a large layer
@@ -303,8 +304,8 @@ cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
 
 cdef inline Py_ssize_t copied_numbers(const Layer *layer, Py_ssize_t size) noexcept nogil:
     """Reals of the copy of W for predictions of many rows; 0 if the layer has none. size: bytes of a real."""
-    cdef Py_ssize_t line = 64 // size
-    return 0 if layer.whole * size < COPIED_BYTES else (layer.k + line - 1) // line * line * layer.whole
+    cdef Py_ssize_t line = 64 // size, numbers = (layer.k + line - 1) // line * line * layer.whole
+    return 0 if layer.whole * size < FEWEST_COPIED or numbers * size > MOST_COPIED else numbers
 
 
 cdef inline bint is_large(const Layer *layer, Py_ssize_t size) noexcept nogil:
