@@ -70,8 +70,9 @@ def is_thorough(path):
 
 
 def pytest_collection_modifyitems(config, items):
+    options = ("all", "long", "keyword", "markexpr", "lf", "failedfirst", "stepwise")
     chosen = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or any(
-        map(config.getoption, ("all", "long", "keyword", "markexpr"))
+        config.getoption(name, default=False) for name in options
     )
     if not chosen:
         left_out = [item for item in items if is_thorough(item.path)]

@@ -1,5 +1,6 @@
 """Checkpoint(resume=True): a call of fit that was ended by an error continues, with the bits of one that was not."""
 
+import io
 import json
 
 import compiled_nn as cnn
@@ -338,6 +339,46 @@ INITIALIZERS = {
     "drawn, and biases": ("he_uniform", PHASES),
     "drawn, and other biases": ("he_uniform", -PHASES),
 }
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 4])
+def test_a_call_of_the_same_network_again(tmp_path, epochs):
+    """Weights that a callback has set are not where the next call starts."""
+    expected = bits(network().fit(X, Y, epochs=4, callbacks=[halve]))
+    net = network()
+    callbacks = [Checkpoint(tmp_path / "c", resume=True), halve]
+    if epochs < 4:
+        with pytest.raises(CrashError):
+            net.fit(X, Y, epochs=4, callbacks=[*callbacks, Crash(epochs)])
+    else:
+        assert bits(net.fit(X, Y, epochs=4, callbacks=callbacks)) == expected
+    assert bits(net.fit(X, Y, epochs=4, callbacks=callbacks)) == expected
+    assert bits(net.fit(X, Y, epochs=4, callbacks=[halve])) == expected
+
+
+def trained_on_other_rows(net):
+    net.partial_fit(X[:40] + 1, Y[:40])
+
+
+def loaded(net):
+    buffer = io.BytesIO()
+    net.fit(X, Y, epochs=1).save(buffer)
+    return cnn.load(buffer.getvalue())
+
+
+def without_epochs(net):
+    net.fit(X, Y, epochs=0)
+
+
+@pytest.mark.parametrize("before", [trained_on_other_rows, loaded, without_epochs])
+def test_present_weights_are_refused(tmp_path, before):
+    net = network()
+    net = before(net) or net
+    start = bits(net)
+    with pytest.raises(ValueError, match=r"continues from the present ones \(warm_start=True\)"):
+        net.fit(X, Y, epochs=1, warm_start=True, callbacks=[Checkpoint(tmp_path / "c", resume=True)])
+    assert bits(net) == start
+    assert not (tmp_path / "c").exists()
 
 
 def train_from(path, init, *more):

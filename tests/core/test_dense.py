@@ -251,7 +251,12 @@ def test_link_false_gives_the_logits(rng, dtype, loss):
 # own.
 SHAPES = [
     *[(784, 128, 10), (12, 5, 3), (5000, 3), (300, 1), (1, 40, 2), (64, 50, 50, 50, 1), (100, 700, 9)],
-    *[(784, 50, 10), (261, 130, 300, 100), (2100, 26), (5003, 50)],  # with a copy for many rows
+    *[
+        (784, 50, 10),
+        (261, 130, 300, 100),
+        (2100, 26),
+        (5003, 50),
+    ],  # with copies for many rows, and too large for one
 ]
 
 
@@ -260,7 +265,7 @@ SHAPES = [
 def test_a_row_has_the_same_bits_in_any_batch(rng, dtype, n_threads, sizes, hidden):
     case = networks.draw(rng, sizes, hidden, m=512, dtype=dtype)
     row_by_row = np.vstack([case.stack.forward(row[None]) for row in case.X])
-    for m in (1, 2, 7, 37, 512):
+    for m in (1, 2, 7, 37, 131, 262, 512):
         for start in {0, (512 - m) // 2, 512 - m}:
             batch = case.stack.forward(case.X[start : start + m], n_threads=n_threads)
             assert_same_bits(batch, row_by_row[start : start + m])

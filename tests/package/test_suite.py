@@ -17,9 +17,10 @@ def left_out(conftest, paths, source="TESTPATHS", **options):
     """Return which of these files the conftest leaves out."""
     gone = []
     hook = SimpleNamespace(pytest_deselected=lambda items: gone.extend(item.path for item in items))
-    options = {"all": False, "long": False, "keyword": "", "markexpr": ""} | options
     config = SimpleNamespace(
-        args_source=pytest.Config.ArgsSource[source], getoption=options.__getitem__, hook=hook
+        args_source=pytest.Config.ArgsSource[source],
+        getoption=lambda name, default: options.get(name, default),
+        hook=hook,
     )
     items = [SimpleNamespace(path=path) for path in paths]
     conftest.pytest_collection_modifyitems(config, items)
@@ -37,7 +38,14 @@ def test_pytest_alone_leaves_out_files_that_exist(conftest):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"all": True}, {"long": True}, {"keyword": "a"}, {"markexpr": "not slow"}, {"source": "ARGS"}],
+    [
+        {"all": True},
+        {"long": True},
+        {"keyword": "a"},
+        {"markexpr": "not slow"},
+        {"lf": True},
+        {"source": "ARGS"},
+    ],
 )
 def test_arguments_leave_out_nothing(conftest, arguments):
     assert left_out(conftest, sorted(TESTS.glob("*/test_*.py")), **arguments) == []

@@ -11,7 +11,7 @@ import compiled_nn as cnn
 import networks
 import numpy as np
 import pytest
-from memory import growth_of_memory, memory_in_use
+from memory import growth_of_memory, memory_in_use, needs_memory
 from processes import in_new_process
 
 needs_linux = pytest.mark.skipif(
@@ -152,7 +152,7 @@ def test_idle_threads_are_not_scheduled(environment):
 # ---- memory
 
 
-@needs_linux
+@needs_memory
 def test_memory_in_use_is_that_of_what_is_held():
     """Once an array of 3.2 MB was freed, glibc keeps up to 6.4 MB for later ones."""
     np.ones(400_000)
@@ -189,7 +189,7 @@ def growth_over_calls(first, count):
     return growth_of_memory(repeat, count)
 
 
-@needs_linux
+@needs_memory
 def test_memory_is_flat_over_calls_of_varying_size(effort, figures):
     count = effort.count(6_000, 1_000_000)
     growth = in_new_process(growth_over_calls, effort.count(2_000, 20_000), count)

@@ -12,7 +12,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn import functional
-from memory import growth_of_memory
+from memory import growth_of_memory, needs_memory
 from processes import in_new_process
 from small import INDICES, X, fitted
 
@@ -142,6 +142,7 @@ def growth_of_resources(kind, first, count):
         return memory, *map(operator.sub, files_and_threads(), before)
 
 
+@needs_memory
 @pytest.mark.parametrize("kind", ["good", "refused"])
 def test_calls_leave_nothing(kind, effort, figures):
     count = effort.count(3_000, 100_000)

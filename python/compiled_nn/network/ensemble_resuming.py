@@ -11,7 +11,7 @@ from ..files import ensemble_checkpoint, ensemble_file, network_file, recorded, 
 from ..files.run_file import RunState
 from ..files.safetensors_file import open_tensors
 from ..training.member_states import stack_of
-from . import resuming
+from . import call_description, resuming
 from .ensemble_data import in_training
 
 if TYPE_CHECKING:
@@ -137,10 +137,10 @@ def _read(path: str) -> _Stored:
 def _description(ensemble: Any, together: Together, read: EnsembleData, plan: EnsemblePlan) -> dict[str, Any]:
     p = plan.plan
     weights = read.weights
-    rows = resuming.described_source(together) or resuming.hashes(read.X, read.y, weights)
-    masks = None if read.masks is None else resuming.hash_of(np.packbits(read.masks))
+    rows = call_description.described_source(together) or call_description.hashes(read.X, read.y, weights)
+    masks = None if read.masks is None else call_description.hash_of(np.packbits(read.masks))
     return {
-        "initial weights": [resuming.initial_weights(network) for network in ensemble._networks],
+        "initial weights": [call_description.initial_weights(network) for network in ensemble._networks],
         "argument": {
             "epochs": p.epochs,
             "batch_size": p.batch_size if read.y is None else together.data.batches.size,
@@ -150,7 +150,7 @@ def _description(ensemble: Any, together: Together, read: EnsembleData, plan: En
             "halving": None if plan.halving is None else list(plan.halving),
             "refit": plan.refit,
         },
-        "callbacks": resuming.described_callbacks(p),
+        "callbacks": call_description.described_callbacks(p),
         "rows": rows,
-        "validation rows": masks or resuming.held_out_rows(read.held_out),
+        "validation rows": masks or call_description.held_out_rows(read.held_out),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,15 +14,13 @@ import numpy as np
 
 from .._version import __version__
 from ..callbacks.checkpoint import Checkpoint
-from ..callbacks.stopping import EarlyStopping, Plateau, Target
 from ..common.text import printable, short
 from ..files import checkpoint_file, network_file, recorded, run_file
 from ..files.run_file import RunState
-from ..files.safetensors_file import numbers, open_tensors, write_tensors
+from ..files.safetensors_file import open_tensors, write_tensors
 from ..optimizers.registry import to_config
-from ..spec.initializers import Given, WithBiases
-from ..spec.initializers import to_config as initializer_to_config
 from ..training.history import last_epoch
+from . import call_description
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,21 +28,15 @@ if TYPE_CHECKING:
     from ..callbacks.base import Callback
     from ..common.protocols import History, NetworkLike
     from ..data.arrays import Array
-    from ..data.samples import Samples
     from ..optimizers.base import Optimizer
-    from ..spec.initializers import Init
-    from ..training.batches import Data
     from ..training.loop import Source
     from ..training.plan import Plan
-    from ..training.validation import Validation
-    from ..training.weights import LayerState
     from .run import Run
 
-_SIMPLE = (bool, int, float, str, type(None))
 _WEIGHTS = ("layers.", "members.")  # starts of the names of tensors that training changes
-# Fields of the document of a network. The optimizer and the initialisers are those of the latest epoch, which callbacks
-# can change; those at the start are in the description of the call. The format, and with it the field for the
-# temperature, depends on them.
+# Fields of the document of a network. The optimizer is that of the latest epoch, which callbacks can change, and the
+# initialisers are without arrays; those at the start are in the description of the call. The format, and with it the
+# field for the temperature, depends on them.
 _NOT_COMPARED = (
     "format_version",
     "library_version",
@@ -83,10 +74,13 @@ def check(net: Any, plan: Plan) -> None:
             "Checkpoint(resume=True) cannot continue 'lbfgs', whose approximation of the curvature is not in the file."
             " Use another optimizer, or leave out resume=True."
         )
-    if plan.resume and net._trainer is not None and net.history["epoch"]:
+    is_new = (
+        net._row_order() is not None and not net.history["epoch"]
+    )  # of an estimator, which draws the weights
+    if plan.resume and net._trainer is not None and not is_new:
         raise ValueError(
-            f"Checkpoint(resume=True) repeats a call of fit that starts from the initial weights, but this one"
-            f" continues after epoch {net.history['epoch'][-1]} (warm_start=True). Leave out one of them."
+            "Checkpoint(resume=True) repeats a call of fit that starts from the initial weights, but this one continues"
+            " from the present ones (warm_start=True). Leave out one of them."
         )
     draws = plan.validation_fraction is not None or plan.validation_groups is not None
     if draws and not net._has_seed():
@@ -217,7 +211,7 @@ class Resumption(Recording):
     def __init__(self, net: Any, run: Run, source: Source, plan: Plan) -> None:
         self._trainer, self._source, self._order = run.trainer, source, net._row_order()
         self._assigned: Optimizer | None = None  # by a callback of the run in the file
-        super().__init__(net, plan, _description(net, run, source, plan))
+        super().__init__(net, plan, call_description.of_network(net, run, source, plan))
 
     def _continue(self, net: Any) -> RunState:
         stored = _read(self._checkpoint.path)
@@ -290,101 +284,6 @@ def set_source(source: Any, found: RunState) -> None:
     """Set the state of a source of epochs."""
     if found.source:
         source.set_state(found.source)
-
-
-# ---- description of a call
-
-
-def _description(net: Any, run: Run, source: Any, plan: Plan) -> dict[str, Any]:
-    """Return everything that determines the result of a call of fit, beside the network itself."""
-    return {
-        "parameter": net._run_parameters(),
-        "optimizer": to_config(net.optimizer),
-        "initial weights": initial_weights(net),
-        "argument": {
-            "epochs": plan.epochs,
-            "batch_size": plan.batch_size if run.data is None else run.data.batches.size,
-            "shuffle": plan.shuffle,
-            "drop_last": plan.drop_last,
-            "averaging": plan.averaging and plan.averaging.start,
-            "metrics": [metric.name for metric in plan.metrics],
-        },
-        "callbacks": described_callbacks(plan),
-        "rows": described_source(source) if run.data is None else _rows(run.data, run.objective.weights),
-        "validation rows": held_out_rows(run.held_out),
-    }
-
-
-def initial_weights(net: Any) -> list[Any]:
-    """Return the initialiser of each layer as JSON, or the hashes of its weights if they are given as arrays."""
-    if net._initial is not None:
-        return [_hashes_of_state(state) for state in net._initial]
-    return [_described_initializer(layer.init) for layer in net.layers]
-
-
-def _hashes_of_state(state: LayerState) -> dict[str, Any]:
-    return {
-        name: _hashes_of_state(value) if isinstance(value, dict) else hash_of(value)
-        for name, value in state.items()
-    }
-
-
-def _described_initializer(init: Init) -> Any:
-    if isinstance(init, Given):
-        return _hashes_of_state({"weight": init.weight} | ({} if init.bias is None else {"bias": init.bias}))
-    if isinstance(init, WithBiases) and isinstance(init.bias, np.ndarray):
-        return [initializer_to_config(init.weight), hash_of(init.bias)]
-    return initializer_to_config(init)
-
-
-def described_callbacks(plan: Plan) -> list[dict[str, Any]]:
-    """Return the parameters of the callbacks of this package that stop training or change its rate."""
-    return [_described(each) for each in plan.callbacks if type(each) in (EarlyStopping, Plateau, Target)]
-
-
-def described_source(source: Any) -> dict[str, Any]:
-    """Return the description of rows that are not in memory."""
-    return source.description() if hasattr(source, "description") else {}
-
-
-def held_out_rows(held_out: Validation | None) -> dict[str, Any] | None:
-    """Return the description of the validation rows."""
-    return None if held_out is None else hashes(held_out.X, held_out.y, held_out.weights)
-
-
-def _described(callback: Any) -> dict[str, Any]:
-    values = {name: value for name, value in vars(callback).items() if name[0] != "_"}
-    monitor = values.pop("monitor")
-    column = {"monitor": monitor.column, "rises": monitor.rises, "min_delta": monitor.min_delta}
-    simple = {name: value for name, value in values.items() if isinstance(value, _SIMPLE)}
-    return {"callback": type(callback).__name__, **column, **simple}
-
-
-def _rows(data: Data, weights: Array | None) -> dict[str, Any]:
-    X, y, batches = data
-    described = {"number": batches.n_rows, **hashes(X, y, weights)}
-    return described | {"hash of the training rows": None if batches.rows is None else hash_of(batches.rows)}
-
-
-def hashes(X: Samples, y: Array, weights: Array | None) -> dict[str, Any]:
-    """Return the shape of X, and hashes of X, y and the weights."""
-    arrays = [X] if isinstance(X, np.ndarray) else [X.data, X.indices, X.indptr]
-    return {
-        "shape of X": list(X.shape),
-        "hash of X": hash_of(*arrays),
-        "hash of y": hash_of(y),
-        "hash of the weights": None if weights is None else hash_of(weights),
-    }
-
-
-def hash_of(*arrays: Array) -> str:
-    """Return a hash of the numbers of arrays, as 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(array.dtype.str.encode())
-        for piece in numbers(array):
-            digest.update(piece)
-    return digest.hexdigest()[:16]
 
 
 def as_json(value: Any) -> Any:

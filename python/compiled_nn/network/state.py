@@ -16,6 +16,7 @@ from ..common.exclusive import (
     is_elsewhere,
     stored,
     switching,
+    training_of,
 )
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
@@ -69,7 +70,9 @@ class State(Model):
         return pairs_of(copy_layers(layer_views(self._evaluated())))
 
     def set_weights(self, weights: Sequence[tuple[Any, Any]] | Sequence[Mapping[str, Any]]) -> None:
-        """Set all weights. Later calls of fit start from them, and the moments of the optimizer are reset to zero.
+        """Set all weights, and reset the moments of the optimizer to zero. Later calls of fit start from these weights.
+
+        In a callback, the weights are those of the training that calls it: later calls of fit start as this one did.
 
         With ``standardize``, the first layer expects scaled columns. If the network has no statistics yet, or the
         number of columns changes, X is not scaled until the next fit. A new number of columns also discards the names
@@ -125,7 +128,8 @@ class State(Model):
                 assign_layers(layer_views(trainer.stack), states)
                 freeze(trainer.stack, self.layers[0])
                 trainer.forget_moments()
-        self._initial = states
+        if training_of(self) is None:
+            self._initial = states
         self._weights_changed()
 
     def snapshot(self, *, optimizer: bool = True) -> dict[str, Any]:
