@@ -1,4 +1,4 @@
-"""What determines the result of a call of fit, as JSON: calls that continue from a file compare it."""
+"""Description of a call of fit, as JSON: calls with the same description have the same result."""
 
 from __future__ import annotations
 
