@@ -1,6 +1,7 @@
 """Fixtures shared by every test; the modules in helpers/ are imported by their own names."""
 
 import dataclasses
+import functools
 import gc
 import json
 import os
@@ -64,6 +65,7 @@ def pytest_configure(config):
         settings.load_profile("long")
 
 
+@functools.cache  # asked for each test, of which a file has up to a thousand
 def is_thorough(path):
     """Whether a file of tests is left out by `pytest` without arguments."""
     return any(path.is_relative_to(TESTS / name) for name in THOROUGH)

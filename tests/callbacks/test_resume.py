@@ -299,7 +299,7 @@ def test_an_optimizer_that_a_callback_has_assigned(tmp_path, before, after, cras
 
 
 def halve(net, epoch, history):
-    """Callback that sets weights, with which the file says that those of each layer were given."""
+    """Callback that sets weights after the second epoch."""
     if epoch == 2:
         net.set_weights([(W * np.float32(0.5), b) for W, b in net.get_weights()])
 

@@ -36,11 +36,7 @@ def check(ensemble: Any, plan: EnsemblePlan, engine: object) -> None:
             "Checkpoint(resume=True) cannot continue an ensemble with shared_weights=True, because files have no shared"
             " weights. Leave out one of them."
         )
-    if plan.plan.resume and ensemble._kept:
-        raise ValueError(
-            "Checkpoint(resume=True) repeats a call of fit that starts from the initial weights, but this one continues"
-            " from the present ones (warm_start=True). Leave out one of them."
-        )
+    resuming.check_start(plan.plan.resume and bool(ensemble._kept))
     seeds = [ensemble._seed, *(network._configuration.seed for network in ensemble._networks)]
     if None in seeds:
         raise ValueError(

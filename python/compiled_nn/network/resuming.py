@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
     from .run import Run
 
 _WEIGHTS = ("layers.", "members.")  # starts of the names of tensors that training changes
-# Fields of the document of a network. The optimizer is that of the latest epoch, which callbacks can change, and the
-# initialisers are without arrays; those at the start are in the description of the call. The format, and with it the
-# field for the temperature, depends on them.
+# Fields of the document of a network. The optimizer is that of the latest epoch, which callbacks can change; the one at
+# the start is in the description of the call. The format, and with it the field for the temperature, depends on it.
 _NOT_COMPARED = (
     "format_version",
     "library_version",
@@ -45,7 +43,6 @@ _NOT_COMPARED = (
     "temperature",
     "members.kept",
 )
-_INITIALIZER = re.compile(r"(network|members\.networks\[\d+\])\.layers\[\d+\]\.init")
 
 
 def checkpoint_of(callbacks: Sequence[Callback]) -> Checkpoint | None:
@@ -74,19 +71,23 @@ def check(net: Any, plan: Plan) -> None:
             "Checkpoint(resume=True) cannot continue 'lbfgs', whose approximation of the curvature is not in the file."
             " Use another optimizer, or leave out resume=True."
         )
-    is_new = (
-        net._row_order() is not None and not net.history["epoch"]
-    )  # of an estimator, which draws the weights
-    if plan.resume and net._trainer is not None and not is_new:
-        raise ValueError(
-            "Checkpoint(resume=True) repeats a call of fit that starts from the initial weights, but this one continues"
-            " from the present ones (warm_start=True). Leave out one of them."
-        )
+    # An estimator has drawn the weights of its network before the first epoch.
+    is_drawn = net._row_order() is not None and not net.history["epoch"]
+    check_start(plan.resume and net._trainer is not None and not is_drawn)
     draws = plan.validation_fraction is not None or plan.validation_groups is not None
     if draws and not net._has_seed():
         raise ValueError(
             "Checkpoint(resume=True) needs a seed, because another process would hold out other rows for validation."
             " Pass seed= to the network, or validation_data to fit."
+        )
+
+
+def check_start(continues: bool) -> None:
+    """Raise a ValueError if the call of fit continues from present weights."""
+    if continues:
+        raise ValueError(
+            "Checkpoint(resume=True) repeats a call of fit that starts from the initial weights, but this one continues"
+            " from the present ones (warm_start=True). Leave out one of them."
         )
 
 
@@ -296,8 +297,9 @@ def _difference(path: str, before: Any, now: Any) -> tuple[str, Any, Any] | None
     if isinstance(before, dict) and isinstance(now, dict):
         for name in [*before, *(name for name in now if name not in before)]:
             inner = f"{path}.{name}" if path else name
-            left_out = inner in _NOT_COMPARED or _INITIALIZER.fullmatch(inner)
-            found = None if left_out else _difference(inner, before.get(name), now.get(name))
+            if inner in _NOT_COMPARED:
+                continue
+            found = _difference(inner, before.get(name), now.get(name))
             if found is not None:
                 return found
         return None
