@@ -9,8 +9,9 @@ import sys
 import pytest
 
 PARTS = 5
+KEEPS_FREED = "LD_PRELOAD" in os.environ  # the library of a sanitizer
 needs_memory = pytest.mark.skipif(
-    sys.platform != "linux" or "LD_PRELOAD" in os.environ,
+    sys.platform != "linux" or KEEPS_FREED,
     reason="reads /proc, and the library of a sanitizer keeps what was freed",
 )
 

@@ -12,7 +12,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn import functional
-from memory import growth_of_memory, needs_memory
+from memory import KEEPS_FREED, growth_of_memory
 from processes import in_new_process
 from small import INDICES, X, fitted
 
@@ -142,7 +142,6 @@ def growth_of_resources(kind, first, count):
         return memory, *map(operator.sub, files_and_threads(), before)
 
 
-@needs_memory
 @pytest.mark.parametrize("kind", ["good", "refused"])
 def test_calls_leave_nothing(kind, effort, figures):
     count = effort.count(3_000, 100_000)
@@ -151,7 +150,7 @@ def test_calls_leave_nothing(kind, effort, figures):
     figures(f"P8 growth of memory in all {kind} calls, bytes", memory)
     figures(f"P8 growth of file descriptors and threads in all {kind} calls", sum(rest))
     # The allocator may take some pages. One array of 64 bytes that one kind of call leaks is 0.3 MB in the long form.
-    assert memory < 2**18
+    assert memory < 2**18 or KEEPS_FREED
     assert rest == [0, 0]
 
 
